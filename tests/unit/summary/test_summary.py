@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person reads at the end of a run."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.homelab.immich.plugins.plugin_utils import summary
+
+INSTANCE = {
+    "inventory_hostname": "photos",
+    "immich_rehearsal": True,
+    "immich_url": "https://photos.example.net",
+    "immich_version": "v3.3.5",
+    "immich_admin_email": "admin@example.net",
+    "immich_users": [{"email": "family@example.net"}],
+    "immich_database_postgres": "17.10",
+    "immich_database_vectorchord": "1.1.1",
+    "immich_database_instances": 1,
+    "immich_database_privileges": "superuser",
+    "immich_volumes": [{"name": "media"}, {"name": "photos", "access": "ro"}],
+    "immich_ingress": [{"hosts": ["photos.example.net"], "issuer": "letsencrypt"}],
+    "immich_libraries": [
+        {"name": "NAS photos", "import_paths": ["/mnt/photos"], "scan": {"schedule": "0 */6 * * *", "max_removed": "1%"}},
+        {"name": "Scans", "import_paths": ["/mnt/scans"]},
+    ],
+}
+NAS = {"tank": {"nas_provider": "truenas", "__nas_verified": {"exports": 2, "sentinels_ok": True, "findings": []}}}
+
+
+def render(applied=(), configured=None, reached=True, check=False, instance=None, nas=None):
+    lines = summary.rows(instance or INSTANCE, nas or NAS, applied, configured or {}, reached, check)
+    return summary.render(summary.heading(INSTANCE, check), lines, ["make down"])
+
+
+def test_a_run_that_changed_nothing_reads_like_this():
+    assert render(applied=[{"total": 20}, {"total": 14}]).splitlines() == [
+        "Immich photos  https://photos.example.net  v3.3.5   (rehearsal)",
+        "  NAS         tank (TrueNAS)  2 exports, sentinels in place",
+        "  Database    PostgreSQL 17.10, VectorChord 1.1.1, 1 instance, superuser",
+        "  Volumes     2  (photos read-only)",
+        "  Way in      photos.example.net  TLS",
+        "  Users       admin@example.net, family@example.net",
+        "  Library     NAS photos  /mnt/photos  scans wait for the guard (0 */6 * * *, at most 1% removed)",
+        "              Scans  /mnt/scans  scans wait for the guard (no schedule)",
+        "  Kubernetes  34 objects in the cluster: nothing to change",
+        "  Immich      nothing to change",
+        "Next:         make down",
+    ]
+
+
+def test_a_first_check_says_what_would_be_made_and_what_follows_the_start():
+    text = render(applied=[{"total": 20, "created": 20}], reached=False, check=True)
+    assert "check mode: nothing was changed" in text
+    assert "20 objects in the cluster: 20 would be created" in text
+    assert "after the first start: administrator admin@example.net, an API key, settings, 1 user, libraries NAS photos, Scans" in text
+
+
+def test_changes_are_counted_and_named():
+    text = render(
+        applied=[{"total": 20, "created": 1, "updated": 2, "pruned": ["Service/old"]}],
+        configured={"users": {"changed": True}, "libraries": {"changed": False}},
+    )
+    assert "20 objects in the cluster: 1 created, 2 changed, 1 removed" in text
+    assert "changed: users" in text
+
+
+@pytest.mark.parametrize(
+    ("verified", "expected"),
+    [
+        ({"skipped": "a NAS over ssh is not played in a rehearsal"}, "not verified: a NAS over ssh is not played in a rehearsal"),
+        ({"exports": 1, "sentinels_ok": False, "findings": ["x"]}, "1 export, a sentinel is missing: no guarded scan before it is there, 1 finding"),
+        (None, "not visited in this run"),
+    ],
+)
+def test_a_nas_line_never_claims_more_than_was_seen(verified, expected):
+    assert expected in render(nas={"tank": {"nas_provider": "nixos", "__nas_verified": verified}})
