@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lookup: the Kubernetes objects that roles of this collection render."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: manifests
+short_description: Render the Kubernetes objects of roles
+version_added: 0.1.0
+author: homelab.immich contributors
+description:
+  - Renders every C(templates/*.yaml.j2) of the given roles of this collection, in the order of the roles and then of the file names, as one flat list of objects.
+  - Adds the namespace and the common labels where an object does not set them, and applies O(immich_patches).
+  - A template that renders to nothing contributes nothing.
+  - Import the roles statically, so that their defaults are visible.
+options:
+  _terms:
+    description: Names of roles of this collection.
+    type: list
+    elements: str
+    required: true
+  immich_name:
+    description: Name of the instance, for the label C(app.kubernetes.io/instance).
+    type: str
+    vars: [{name: immich_name}]
+  immich_namespace:
+    description: Namespace of the objects.
+    type: str
+    vars: [{name: immich_namespace}]
+  immich_patches:
+    description:
+      - Changes to rendered objects by O(immich_patches[].kind) and O(immich_patches[].name).
+      - A patch that matches no object of any role is an error.
+    type: list
+    elements: dict
+    vars: [{name: immich_patches}]
+    suboptions:
+      kind:
+        description: Kind of the object.
+        type: str
+      name:
+        description: Name of the object.
+        type: str
+      patch:
+        description: A list is a JSON patch (RFC 6902), a mapping is a merge patch (RFC 7386).
+        type: raw
+"""
+
+EXAMPLES = r"""
+- name: Show what the data layer consists of
+  ansible.builtin.debug:
+    msg: "{{ query('homelab.immich.manifests', 'storage', 'database', 'cache') | map(attribute='kind') }}"
+"""
+
+RETURN = r"""
+_list:
+  description: Kubernetes objects.
+  type: list
+  elements: dict
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible.template import Templar, trust_as_template
+
+from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import ManifestError, complete, parse, patch, refuse_duplicates
+
+ROLES = Path(__file__).parents[2] / "roles"
+
+
+class LookupModule(LookupBase):
+    """Render roles to Kubernetes objects."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+        """Return the objects of the roles named in terms."""
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+
+        def value(expression: str) -> Any:
+            return templar.evaluate_expression(trust_as_template(expression))
+
+        namespace = str(value("immich_namespace"))
+        labels = {
+            "app.kubernetes.io/part-of": "immich",
+            "app.kubernetes.io/instance": str(value("immich_name")),
+            "app.kubernetes.io/managed-by": "homelab.immich",
+            "homelab.immich/instance": str(value("inventory_hostname")),
+        }
+        # plain Python objects: what Ansible hands out may still be lazy
+        patches = json.loads(json.dumps(value("immich_patches | default([])"), default=str))
+        try:
+            objects = [item for role in terms for item in self._render(role, templar, variables)]
+            complete(objects, namespace, labels)
+            refuse_duplicates(objects)
+            unused = patch(objects, patches)
+            if unused:
+                self._refuse_unknown(unused, patches, {role for role in _roles() if role not in terms}, templar, variables)
+        except ManifestError as error:
+            raise AnsibleLookupError(str(error)) from error
+        return objects
+
+    def _render(self, role: str, templar: Templar, variables: dict[str, Any]) -> list[dict[str, Any]]:
+        folder = ROLES / role / "templates"
+        if role not in _roles():
+            raise ManifestError(f"Role {role} has no templates. Use one of {', '.join(_roles())}.")
+        # not the template lookup: it deep-copies all variables for each file
+        engine = templar.copy_with_new_env(searchpath=[str(folder)], available_variables=variables)
+        objects = []
+        for path in sorted(folder.glob("*.yaml.j2")):
+            source = f"roles/{role}/templates/{path.name}"
+            text = self._loader.get_text_file_contents(str(path))
+            try:
+                rendered = engine.template(trust_as_template(text), escape_backslashes=False)
+            except AnsibleError as error:
+                line = _failing_line(text, engine, variables, error)
+                raise AnsibleLookupError(f"{source}{f', line {line}' if line else ''}: {error}") from error
+            objects += parse(rendered, source) if isinstance(rendered, str) else []
+        return objects
+
+    def _refuse_unknown(self, unused: list[int], patches: list[dict[str, Any]], others: set[str], templar: Templar, variables: dict[str, Any]) -> None:
+        """Refuse a patch unless an object of another role, applied in another phase, is what it is for."""
+        elsewhere = [item for role in sorted(others) for item in self._render(role, templar, variables)]
+        known = {(item["kind"], item["metadata"]["name"]) for item in elsewhere}
+        for index in unused:
+            kind, name = patches[index]["kind"], patches[index]["name"]
+            if (kind, name) not in known:
+                raise ManifestError(f"immich_patches[{index}] ({kind} {name}) matches no object. Compare kind and name with what the roles render.")
+
+
+def _roles() -> list[str]:
+    """Roles that render objects."""
+    return sorted({path.parent.parent.name for path in ROLES.glob("*/templates/*.yaml.j2")})
+
+
+def _failing_line(text: str, engine: Templar, variables: dict[str, Any], error: AnsibleError) -> int | None:
+    """Find the line of a template that fails; Ansible names only the file.
+
+    Ansible reports the first error in the order of the output. So put an error of our own in front of one line after the other: the last line
+    where ours comes first is the one.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, jinja2.TemplateSyntaxError):
+            return cause.lineno
+        cause = cause.__cause__
+    failing = None
+    for line in range(1, text.count("\n") + 2):
+        try:
+            engine.copy_with_new_env(available_variables={**variables, "__immich_line": line}).template(trust_as_template(_probed(text)), escape_backslashes=False)
+        except AnsibleError as found:
+            if "__immich_probe" in str(found):
+                failing = line
+    return failing
+
+
+def _probed(text: str) -> str:
+    """Start every line of a template with an expression that is undefined on the line __immich_line."""
+    parts = []
+    for number, kind, part in jinja2.Environment(trim_blocks=True, autoescape=True).lex(text):
+        if kind == "data":
+            lines = part.split("\n")
+            part = "\n".join(f"{{{{ __immich_probe if __immich_line == {number + offset} else '' }}}}{line}" for offset, line in enumerate(lines))
+        parts.append(part)
+    return "".join(parts)

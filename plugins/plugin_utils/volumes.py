@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an entry of ``immich_volumes`` means. Pure functions, for the templates and for preflight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
+from ansible_collections.homelab.immich.plugins.module_utils.nas import export_address, nfs_path, provider_of
+
+BACKENDS = ("nfs", "storage_class", "existing_claim")
+MEDIA_LOCATIONS = ("/data", "/usr/src/app/upload")
+NFS_MOUNT_OPTIONS = ("nfsvers=4.1", "hard", "noatime")  # hard: an I/O error of a soft mount looks like a deleted photo
+
+
+def backends(entry: Mapping[str, Any]) -> list[str]:
+    """The backend keys that a volume has; exactly one is right."""
+    return [backend for backend in BACKENDS if entry.get(backend)]
+
+
+def normalise(entry: Mapping[str, Any], instance: str) -> dict[str, Any]:
+    """The volume with every key of the vocabulary present, and the claim that its pods mount."""
+    read_only = entry.get("access") == "ro"
+    nfs = entry.get("nfs") or None
+    shared = "ReadOnlyMany" if read_only else "ReadWriteMany"
+    options = list(entry.get("mount_options") or (NFS_MOUNT_OPTIONS if nfs else ()))
+    return {
+        "name": entry["name"],
+        "claim": entry.get("existing_claim") or f"{instance}-{entry['name']}",
+        "mount": entry["mount"],
+        "size": entry.get("size") or None,
+        "read_only": read_only,
+        "pods": list(entry.get("pods") or ["server"]),
+        "access_mode": entry.get("access_mode") or (shared if nfs else "ReadWriteOnce"),
+        "mount_options": [option for option in options if option not in ("ro", "rw")] + (["ro"] if read_only else []),
+        "nfs": dict(nfs) if nfs else None,
+        "storage_class": entry.get("storage_class") or None,
+        "existing_claim": entry.get("existing_claim") or None,
+    }
+
+
+def resolve(entries: Iterable[Mapping[str, Any]], instance: str, nas: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """All volumes, parents before what is mounted below them; an NFS export has become its server and path."""
+    hosts = list(nas)
+    result = [normalise(entry, instance) for entry in entries]
+    for volume in result:
+        if volume["nfs"]:
+            volume["nfs"] = nfs_source(volume["nfs"]["export"], hosts)
+    return sorted(result, key=lambda volume: volume["mount"])
+
+
+def nfs_source(name: str, nas: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The server and path of the export that has this name, among the variables of the NAS hosts."""
+    known: list[str] = []
+    found: list[tuple[str, dict[str, str]]] = []
+    for host in nas:
+        for export in host.get("nas_exports") or []:
+            known.append(str(export["name"]))
+            if export["name"] == name:
+                found.append((str(host["inventory_hostname"]), {"server": export_address(host, export), "path": nfs_path(export, provider_of(host))}))
+    if not found:
+        raise ValueError(f"No host of the group nas exports {name}; it has {', '.join(sorted(known)) or 'no exports'}. Name one of these, or add it to nas_exports.")
+    if len(found) > 1:
+        raise ValueError(f"Several hosts of the group nas export {name}: {', '.join(host for host, _source in found)}. Give each export a name of its own.")
+    return found[0][1]
+
+
+def media_location(entries: Iterable[Mapping[str, Any]], version: str) -> str:
+    """Where Immich keeps its uploads: where a server volume is mounted, by preference where this version looks by itself."""
+    default = versions.capabilities(version).media_location
+    mounts = {entry["mount"] for entry in entries if "server" in (entry.get("pods") or ["server"])}
+    return next((place for place in (default, *MEDIA_LOCATIONS) if place in mounts), default)
