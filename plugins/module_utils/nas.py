@@ -23,6 +23,7 @@ SENTINELS = ".immich-guard"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # it becomes a folder name
 _DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.: -]*(/[A-Za-z0-9_.: -]+)*")
 _MODE = re.compile(r"[0-7]{3,4}")
+_KEEP = re.compile(r"[1-9][0-9]*[hdwmy]")
 _MAX_GROUPS = 16  # sec=sys carries no more supplemental groups than this
 
 
@@ -82,6 +83,9 @@ def problems(export: Mapping[str, Any], provider: str = "none") -> list[str]:
     mode = (export.get("owner") or {}).get("mode")
     if mode is not None and (isinstance(mode, int) or not _MODE.fullmatch(str(mode))):  # an unquoted 0750 reaches us as 488
         found.append(f'owner.mode is {mode}. Write the mode as a quoted octal number, for example "0750".')
+    keep = (export.get("snapshots") or {}).get("keep")
+    if keep is not None and not _KEEP.fullmatch(str(keep)):
+        found.append(f"snapshots.keep is {keep}. Write a number and h, d, w, m or y, for example 30d.")
     return found
 
 

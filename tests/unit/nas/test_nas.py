@@ -125,6 +125,7 @@ def test_normalising_twice_changes_nothing():
         ({"name": "x", "dataset": "tank/x", "squash": "none", "map_user": 1000, "map_group": 1000}, "truenas", "squash is none, which maps nobody"),
         ({"name": "x", "dataset": "tank/x", "squash": "all", "map_user": 1000}, "truenas", "map_user is set alone"),
         ({"name": "x", "dataset": "tank/x", "owner": {"user": 1, "group": 1, "mode": 0o770}}, "truenas", "owner.mode is 504"),
+        ({"name": "x", "dataset": "tank/x", "snapshots": {"schedule": "0 4 * * *", "keep": "a month"}}, "truenas", "snapshots.keep is a month"),
         ({"name": "x", "dataset": "tank/x", "options": ["insecure"]}, "truenas", "options are exports(5) options"),
     ],
 )

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The websocket of the stand-in: JSON-RPC 2.0 as TrueNAS 25.10 speaks it, with its logins, its ban and its errors."""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from .methods import METHODS, CallRefused, Invalid, Session
+from .state import Host, seed
+
+_LOGINS, _WINDOW_S, _BAN_S = 20, 60, 600
+_ERRNAMES = {201: "ENOMETHOD", 207: "ENOTAUTHENTICATED"}  # TrueNAS has some of its own
+NOT_AUTHENTICATED = 207
+
+
+class RateLimit:
+    """More than 20 logins from one address within a minute, and it is out for ten."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self.clock = clock
+        self._attempts: dict[str, list[float]] = {}
+        self._banned: dict[str, float] = {}
+
+    def refuses(self, address: str) -> bool:
+        """Count one more attempt."""
+        now = self.clock()
+        if self._banned.get(address, 0) > now:
+            return True
+        recent = [when for when in self._attempts.get(address, []) if when > now - _WINDOW_S] + [now]
+        self._attempts[address] = recent
+        if len(recent) > _LOGINS:
+            self._banned[address] = now + _BAN_S
+            return True
+        return False
+
+
+RATE_LIMIT: web.AppKey[RateLimit] = web.AppKey("rate_limit", RateLimit)
+
+
+def create_app(
+    spec: Callable[[], dict[str, Any]], root: Path, credentials: Mapping[str, str], observe: Callable[[str, str, list[Any]], None] | None = None
+) -> web.Application:
+    """Every TrueNAS that the rehearsal's spec names, at `/<host>/api/current`.
+
+    `root` holds one folder per host. `credentials` maps users to API keys. `observe` sees (host, method, params) of every call.
+    """
+    seed(spec(), root)
+    limit = RateLimit()
+
+    async def websocket(request: web.Request) -> web.WebSocketResponse:
+        name = request.match_info["host"]
+        declared = (spec().get("nas") or {}).get(name) or {}
+        if declared.get("provider") != "truenas":
+            raise web.HTTPNotFound(text=f"The rehearsal has no TrueNAS named {name}.")
+        seed(spec(), root)
+        socket = web.WebSocketResponse(max_msg_size=1 << 20)
+        await socket.prepare(request)
+        session = Session(Host(root, name), dict(credentials), request.secure)
+        async for message in socket:
+            if message.type != WSMsgType.TEXT:
+                await socket.close(code=1003, message=b"Invalid websocket message type")
+                break
+            await socket.send_json(_answer(session, message.data, request.remote or "", limit, observe))
+        return socket
+
+    app = web.Application()
+    app[RATE_LIMIT] = limit
+    app.router.add_get("/{host}/api/{version:current|v[0-9.]+}", websocket)
+    return app
+
+
+def _answer(session: Session, text: str, address: str, limit: RateLimit, observe: Callable[[str, str, list[Any]], None] | None) -> dict[str, Any]:
+    try:
+        message = json.loads(text)
+    except ValueError as error:
+        return _error(None, -32700, str(error))
+    problem = _malformed(message)
+    if problem:
+        return _error(None, -32600, problem)
+    name, params, call_id = message["method"], message.get("params", []), message.get("id")
+    if observe:
+        observe(session.host.name, name, params)
+    method = METHODS.get(name)
+    if method is None:
+        return _error(call_id, -32601, "Method does not exist")
+    try:
+        if method.public and limit.refuses(address):
+            raise CallRefused(errno.EBUSY, "Rate Limit Exceeded")
+        if not method.public and not session.user:
+            raise CallRefused(NOT_AUTHENTICATED, "Not authenticated")
+        if len(params) > method.most or len(params) < method.least:
+            raise Invalid([("params", f"{name} takes {method.least} to {method.most} arguments")])
+        return {"jsonrpc": "2.0", "result": method.run(session, *params), "id": call_id}
+    except Invalid as error:
+        extra = [[field, said, errno.EINVAL] for field, said in error.fields]
+        reason = "\n".join(f"[EINVAL] {field}: {said}" for field, said in error.fields)
+        return _error(call_id, -32602, "Invalid params", _data(errno.EINVAL, reason, "ValidationErrors", extra))
+    except CallRefused as error:
+        return _error(call_id, -32001, "Method call error", _data(error.code, f"[{_errname(error.code)}] {error.said}", "CallError", None))
+
+
+def _malformed(message: Any) -> str | None:
+    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0" or not isinstance(message.get("method"), str):
+        return "'jsonrpc' and 'method' are required properties"
+    if not isinstance(message.get("params", []), list):
+        return f"{message['params']!r} is not of type 'array'"
+    unknown = set(message) - {"jsonrpc", "method", "params", "id"}
+    return f"Additional properties are not allowed ({', '.join(sorted(unknown))})" if unknown else None
+
+
+def _error(call_id: Any, code: int, message: str, data: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "error": {"code": code, "message": message} | ({"data": data} if data else {}), "id": call_id}
+
+
+def _data(code: int, reason: str, kind: str, extra: Any) -> dict[str, Any]:
+    trace = {"class": kind, "frames": [], "formatted": f"{kind}: {reason}\n", "repr": f"{kind}({reason!r})"}
+    return {"error": code, "errname": _errname(code), "reason": reason, "trace": trace, "extra": extra}
+
+
+def _errname(code: int) -> str:
+    return _ERRNAMES.get(code) or errno.errorcode.get(code, str(code))
