@@ -12,7 +12,11 @@ import re
 from pathlib import Path
 
 
-class NotRunning(Exception):
+class RehearsalError(Exception):
+    """Something that a person can read and act upon."""
+
+
+class NotRunning(RehearsalError):
     """There is no rehearsal for this inventory."""
 
 
@@ -36,7 +40,9 @@ def home(inventory: str | os.PathLike[str]) -> Path:
     name = os.environ.get("IMMICH_REHEARSAL", "")
     if name:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-            raise ValueError(f"IMMICH_REHEARSAL is {name!r}; a name is made of letters, digits, dots, dashes and underscores, and starts with a letter or digit.")
+            raise RehearsalError(
+                f"IMMICH_REHEARSAL is {name!r}; a name is made of letters, digits, dots, dashes and underscores, and starts with a letter or digit."
+            )
         return homes() / name
     path = os.path.realpath(inventory)
     slug = re.sub(r"[^A-Za-z0-9]+", "-", os.path.basename(path)).strip("-") or "inventory"

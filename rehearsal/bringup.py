@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a rehearsal up or down, and look at it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+
+from . import binaries, control_plane, crds, processes, state
+from .progress import Progress
+from .state import RehearsalError
+
+
+def _locked(home: Path, progress: Progress):
+    return processes.lock(home.parent / f".{home.name}.lock", progress, f"another run that works on {home.name}")
+
+
+def up(inventory: str, spec: dict | None, progress: Progress) -> bool:
+    """Make the rehearsal of this inventory run, as `spec` says. Returns whether anything was started or changed."""
+    try:
+        import aiohttp  # noqa: F401
+        import trustme  # noqa: F401
+    except ImportError as error:
+        raise RehearsalError(f"The rehearsal needs the Python package {error.name}; install what requirements.txt of homelab.immich lists.") from None
+    home = state.home(inventory)
+    with _locked(home, progress):
+        if (home / "state.json").exists() and all(control_plane.running(home).values()):
+            changed = _write_spec(home, inventory, spec)
+            if changed:
+                control_plane.apply_spec(home, state.read(home)["ports"]["kube-apiserver"], _read_spec(home))
+            progress.say(f"Rehearsal {home.name} is already up{', its inventory changed' if changed else ''}")
+            return changed
+        _start(home, inventory, spec, progress)
+        return True
+
+
+def _start(home: Path, inventory: str, spec: dict | None, progress: Progress) -> None:
+    programs = binaries.ensure(progress)
+    crds.ensure(progress)
+    began = time.monotonic()
+    try:
+        # What a crash, a reboot or an interrupted start left behind goes first; data and ports are kept.
+        control_plane.stop(home)
+        (home / "state.json").unlink(missing_ok=True)
+        control_plane.make_home(home)
+        _write_spec(home, inventory, spec)
+        run = json.loads((home / "run.json").read_text()) if (home / "run.json").exists() else {"truenas_api_key": secrets.token_urlsafe(32)}
+        run |= {"home": str(home), "ports": control_plane.pick_ports(run.get("ports", {}))}
+        state.write_json(home / "run.json", run)
+        control_plane.start(home, programs, run["ports"], progress)
+        control_plane.apply_spec(home, run["ports"]["kube-apiserver"], _read_spec(home))
+        state.write_json(home / "state.json", {
+            "home": str(home),
+            "kubeconfig": str(home / "kubeconfig"),
+            "context": "rehearsal",
+            "immich": f"http://127.0.0.1:{run['ports']['immich']}",
+            "truenas": f"wss://127.0.0.1:{run['ports']['truenas']}",
+            "ca": str(home / "pki" / "ca.crt"),
+            "truenas_user": "rehearsal",
+            "truenas_api_key": run["truenas_api_key"],
+            "ports": run["ports"],
+            "pids": control_plane.running(home),
+            "started": int(time.time()),
+        })  # fmt: skip
+    except BaseException:
+        control_plane.stop(home, patience=2.0)
+        raise
+    progress.say(f"Rehearsal {home.name} is up ({time.monotonic() - began:.0f} s)")
+
+
+def _read_spec(home: Path) -> dict:
+    return json.loads((home / "spec.json").read_text())
+
+
+def _write_spec(home: Path, inventory: str, spec: dict | None) -> bool:
+    """Store what the inventory asks for; without a spec the stored one stays."""
+    path = home / "spec.json"
+    before = _read_spec(home) if path.exists() else None
+    if spec is None:
+        spec = before or {"inventory": str(Path(inventory).absolute()), "storage_classes": [], "nas": {}}
+    if spec == before:
+        return False
+    state.write_json(path, spec)
+    return True
+
+
+def down(home: Path, progress: Progress) -> bool:
+    """End a rehearsal and remove everything of it. Returns whether there was one."""
+    if not home.exists():
+        return False
+    with _locked(home, progress):
+        if not home.exists():
+            return False
+        progress.step(f"Taking down rehearsal {home.name}")
+        control_plane.stop(home, patience=2.0)
+        control_plane.remove(home)
+        (home.parent / f".{home.name}.lock").unlink(missing_ok=True)
+    progress.say(f"Rehearsal {home.name} is gone")
+    return True

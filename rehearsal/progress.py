@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Says what is going on: one line that rewrites itself on a terminal, a line every 15 seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+
+class Progress:
+    """The steps of a bring-up, for a person who waits."""
+
+    EVERY = 15.0  # seconds between lines where lines cannot be rewritten
+
+    def __init__(self, write: Callable[[str], None] | None = None) -> None:
+        self._write = write or (lambda line: print(line, flush=True))
+        self._rewrites = write is None and sys.stdout.isatty()
+        self._text = ""
+        self._began = self._said = 0.0
+
+    def step(self, text: str) -> None:
+        """A new step begins."""
+        self._text = text
+        self._began = self._said = time.monotonic()
+        if self._rewrites:
+            self._rewrite(text)
+        else:
+            self._write(text)
+
+    def tick(self, detail: str = "") -> None:
+        """The step goes on; call it often."""
+        now = time.monotonic()
+        if now - self._said < (0.5 if self._rewrites else self.EVERY):
+            return
+        self._said = now
+        minutes, seconds = divmod(int(now - self._began), 60)
+        line = f"{self._text} ({minutes} min {seconds:02} s{', ' if detail else ''}{detail})"
+        if self._rewrites:
+            self._rewrite(line)
+        else:
+            self._write(line)
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if self._rewrites:
+            sys.stdout.write("\r\033[K")
+        self._write(text)
+
+    def _rewrite(self, text: str) -> None:
+        sys.stdout.write(f"\r\033[K{text}")
+        sys.stdout.flush()
