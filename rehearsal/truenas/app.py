@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import copy
 import errno
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +54,42 @@ def create_app(
 ) -> web.Application:
     """Every TrueNAS that the rehearsal's spec names, at `/<host>/api/current`.
 
-    `root` holds one folder per host. `credentials` maps users to API keys. `observe` sees (host, method, params) of every call.
+    `root` holds one folder per host. `credentials` has one `username` and `api_key`. `observe` sees (host, method, params) of every call.
     """
-    seed(spec(), root)
+    seeded = copy.deepcopy(spec())
+    seed(seeded, root)
     limit = RateLimit()
+    keys = {credentials["username"]: credentials["api_key"]}
+
+    def follow() -> dict[str, Any]:
+        """The spec as it is now, with what it newly declares set up."""
+        nonlocal seeded
+        if (now := spec()) != seeded:
+            seed(now, root)
+            seeded = copy.deepcopy(now)
+        return now
+
+    async def watch(_app: web.Application) -> AsyncIterator[None]:
+        """Follow the spec, so that an export is there before somebody mounts it."""
+
+        async def forever() -> None:
+            while True:
+                await asyncio.sleep(0.5)
+                with contextlib.suppress(OSError, ValueError):  # being written, or being taken down
+                    follow()
+
+        task = asyncio.create_task(forever())
+        yield
+        task.cancel()
 
     async def websocket(request: web.Request) -> web.WebSocketResponse:
         name = request.match_info["host"]
-        declared = (spec().get("nas") or {}).get(name) or {}
+        declared = (follow().get("nas") or {}).get(name) or {}
         if declared.get("provider") != "truenas":
             raise web.HTTPNotFound(text=f"The rehearsal has no TrueNAS named {name}.")
-        seed(spec(), root)
         socket = web.WebSocketResponse(max_msg_size=1 << 20)
         await socket.prepare(request)
-        session = Session(Host(root, name), dict(credentials), request.secure)
+        session = Session(Host(root, name), keys, request.secure)
         async for message in socket:
             if message.type != WSMsgType.TEXT:
                 await socket.close(code=1003, message=b"Invalid websocket message type")
@@ -74,6 +99,7 @@ def create_app(
 
     app = web.Application()
     app[RATE_LIMIT] = limit
+    app.cleanup_ctx.append(watch)
     app.router.add_get("/{host}/api/{version:current|v[0-9.]+}", websocket)
     return app
 

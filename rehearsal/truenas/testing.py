@@ -31,13 +31,14 @@ class Server:
         self.spec: dict[str, Any] = {"nas": {host: {"provider": "truenas", "address": "192.0.2.10", "exports": exports}}}
         self.host = Host(tmp / "nas", host)
         self.calls: list[tuple[str, list[Any]]] = []
-        self.credentials = {USER: API_KEY}
         self.ca_cert = tmp / "ca.pem"
         self._authority = trustme.CA()
         self._authority.cert_pem.write_to_path(str(self.ca_cert))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._app = create_app(lambda: self.spec, tmp / "nas", self.credentials, lambda _host, method, params: self.calls.append((method, params)))
+        self._app = create_app(
+            lambda: self.spec, tmp / "nas", {"username": USER, "api_key": API_KEY}, lambda _host, method, params: self.calls.append((method, params))
+        )
 
     def __enter__(self) -> Server:
         self._thread.start()
