@@ -1,18 +1,15 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every test shares: the collection importable by its full name, and the folders of the checkout."""
+"""What every test shares: the folders of the checkout."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-COLLECTIONS = CHECKOUT / "collections"
-sys.path.insert(0, str(COLLECTIONS))
 
 
 @pytest.fixture(scope="session")
