@@ -1,0 +1,372 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is this the right cluster, and is what runs in it what the inventory may touch? Rules that only read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener
+
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import LOOPBACK
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, labels, owner, selector, short, title
+
+SERVER_IMAGE = re.compile(r"immich-server\b")
+DATABASE_IMAGE = re.compile(r"vectorchord|pgvecto|vchord")
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+INSTALL_CNPG = "Install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider"
+
+
+@dataclass
+class Wanted:
+    """What the inventory says."""
+
+    instance: str
+    name: str
+    namespace: str
+    version: str
+    database_provider: str = "cnpg"
+    database_cluster: str = ""
+    postgres: str = ""
+    vectorchord: str = ""
+    hosts: list[str] = field(default_factory=list)
+    public_url: str = ""
+    storage_classes: list[str] = field(default_factory=list)
+    ingress_classes: list[str] = field(default_factory=list)
+    media_markers: bool = False
+    accept_existing_media: bool = False
+    accept_cluster: str = ""
+    take_over: list[str] = field(default_factory=list)
+
+    def takes_over(self, live: Object) -> bool:
+        """Whether the inventory makes this object its own."""
+        return short(live) in self.take_over and live["metadata"].get("namespace", self.namespace) == self.namespace
+
+
+@dataclass
+class Found:
+    """What the cluster has."""
+
+    cluster_uid: str = ""
+    config: Object | None = None  # the ConfigMap of the instance
+    workloads: list[Object] = field(default_factory=list)  # of the namespace
+    clusters: list[Object] | None = field(default_factory=list)  # of the namespace; None without CloudNativePG
+    labelled: list[Object] = field(default_factory=list)  # carries the label of the instance, in any namespace
+    routes: list[Object] = field(default_factory=list)  # ways in, of all namespaces
+    storage_classes: list[Object] = field(default_factory=list)
+    ingress_classes: list[str] = field(default_factory=list)
+    memory: dict[str, Any] = field(default_factory=dict)
+    unlisted: list[str] = field(default_factory=list)  # kinds that may not be listed
+
+    def server(self, wanted: Wanted) -> Object | None:
+        """The Deployment of Immich's server."""
+        return next((item for item in self.workloads if short(item) == f"Deployment/{wanted.name}-server"), None)
+
+    def database(self, wanted: Wanted) -> Object | None:
+        """The database cluster that the inventory names."""
+        return next((item for item in self.clusters or [] if item["metadata"]["name"] == wanted.database_cluster), None)
+
+    def data(self) -> dict[str, str]:
+        """What the instance's ConfigMap says."""
+        return (self.config or {}).get("data") or {}
+
+
+def look(client: Client, wanted: Wanted) -> Found:
+    """Read what the rules need."""
+    found = Found(cluster_uid=cluster_uid(client))
+
+    def every(api_version: str, kind: str, namespace: str = "", chosen: str = "") -> list[Object] | None:
+        resource = client.resource(api_version, kind)
+        try:
+            return client.list(resource, namespace, chosen) if resource else None
+        except ApiError as error:
+            if error.status != 403:
+                raise
+            found.unlisted.append(kind)
+            return []
+
+    config = client.resource("v1", "ConfigMap")
+    found.config = client.get(config, f"{wanted.name}-instance", wanted.namespace) if config else None
+    found.workloads = [item for kind in ("Deployment", "StatefulSet") for item in every("apps/v1", kind, wanted.namespace) or []]
+    found.clusters = every("postgresql.cnpg.io/v1", "Cluster", wanted.namespace)
+    mine = selector(wanted.instance)
+    found.labelled = [item for api, kind in (("v1", "ConfigMap"), ("apps/v1", "Deployment")) for item in every(api, kind, "", mine) or []]
+    routes = (("networking.k8s.io/v1", "Ingress"), ("gateway.networking.k8s.io/v1", "HTTPRoute"), ("traefik.io/v1alpha1", "IngressRoute"))
+    found.routes = [item for api, kind in routes for item in every(api, kind) or []]
+    found.storage_classes = every("storage.k8s.io/v1", "StorageClass") or []
+    found.ingress_classes = [item["metadata"]["name"] for item in every("networking.k8s.io/v1", "IngressClass") or []]
+    return found
+
+
+def problems(wanted: Wanted, found: Found) -> list[str]:
+    """Why this run must not go on, all at once."""
+    rules = (same_cluster, one_namespace, prerequisites, versions, strangers, hosts, database_there, empty_database)
+    return [problem for rule in rules for problem in rule(wanted, found)]
+
+
+def warnings(wanted: Wanted, found: Found) -> list[str]:
+    """What need not stop a run."""
+    result = [
+        f"Ingress class {name} does not exist in this cluster ({_listed(found.ingress_classes)}): unless its controller works without one, nobody gets in."
+        for name in dict.fromkeys(wanted.ingress_classes)
+        if name and name not in found.ingress_classes and "IngressClass" not in found.unlisted
+    ]
+    if found.unlisted:
+        result.append(f"This kubeconfig may not list {', '.join(dict.fromkeys(found.unlisted))} in all namespaces, so they were not looked at.")
+    return result
+
+
+def same_cluster(wanted: Wanted, found: Found) -> list[str]:
+    """The cluster is the one of the last run."""
+    last = found.memory.get("cluster_uid") or ""
+    recorded = found.data().get("cluster_uid") or ""
+    if wanted.accept_cluster == found.cluster_uid or {last, recorded} <= {"", found.cluster_uid}:
+        return []
+    other = last if last not in ("", found.cluster_uid) else recorded
+    return [
+        f"immich_context leads to another cluster than last time: {wanted.instance} was applied to the cluster {other}, this one is {found.cluster_uid}."
+        f" Choose the right context; if the cluster was made anew or the instance moves on purpose, run once with -e immich_accept_cluster={found.cluster_uid}."
+    ]
+
+
+def one_namespace(wanted: Wanted, found: Found) -> list[str]:
+    """The instance lives in one namespace."""
+    others = sorted({item["metadata"]["namespace"] for item in found.labelled} - {wanted.namespace})
+    return [
+        f"{wanted.instance} already runs in namespace {other}, and immich_namespace is {wanted.namespace}: its photos would be doubled, not moved."
+        f" Set immich_namespace: {other}, or give this host of the inventory another name."
+        for other in others
+    ]
+
+
+def prerequisites(wanted: Wanted, found: Found) -> list[str]:
+    """What the objects need is installed."""
+    result = []
+    if wanted.database_provider == "cnpg" and found.clusters is None:
+        result.append(f"immich_database_provider is cnpg, and this cluster has no CloudNativePG. {INSTALL_CNPG}.")
+    if "StorageClass" in found.unlisted:
+        return result
+    names = [item["metadata"]["name"] for item in found.storage_classes]
+    for name in dict.fromkeys(wanted.storage_classes):
+        if name and name not in names:
+            result.append(
+                f"Storage class {name} does not exist in this cluster ({_listed(names)})."
+                " Change storage_class in immich_volumes or immich_database_storage_class, or install it."
+            )
+        if not name and not any((item["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true" for item in found.storage_classes):
+            result.append(f"immich_database_storage_class is empty, and this cluster has no default storage class ({_listed(names)}). Name one.")
+    return result
+
+
+def versions(wanted: Wanted, found: Found) -> list[str]:
+    """Nothing that runs is newer than the inventory (never touched) or older (that is an upgrade)."""
+    result = []
+    running = running_versions(wanted, found)
+    for what, variable, have, want in (
+        ("Immich", "immich_version", running["immich"], wanted.version),
+        ("PostgreSQL", "immich_database_postgres", running["postgres"], wanted.postgres),
+        ("VectorChord", "immich_database_vectorchord", running["vectorchord"], wanted.vectorchord),
+    ):
+        order = compare(have, want)
+        where = f"{what} {have} runs in namespace {wanted.namespace}, and {variable} is {want}"
+        if order > 0:
+            result.append(f"{where}: what is newer is never replaced by what is older, because its data cannot go back. Set {variable} to {have}.")
+        if order < 0:
+            result.append(f"{where}: site.yml never upgrades. Run playbooks/upgrade.yml, or set {variable} to {have}.")
+    return result
+
+
+def running_versions(wanted: Wanted, found: Found) -> dict[str, str]:
+    """The versions that run; empty where nothing runs, or where the image does not say."""
+    server, database = found.server(wanted), found.database(wanted)
+    immich = _tag(_images(server)[0]) if server and _images(server) else ""
+    status = (database or {}).get("status") or {}
+    image = ((database or {}).get("spec") or {}).get("imageName") or status.get("image") or ""
+    match = re.match(r"v?(\d+(?:\.\d+)*)(?:-v?(\d+(?:\.\d+)+))?", _tag(image))
+    return {
+        "immich": immich if _numbers(immich) else found.data().get("version", ""),
+        "postgres": match[1] if match else str((status.get("pgDataImageInfo") or {}).get("majorVersion") or ""),
+        "vectorchord": (match[2] or "") if match else "",
+    }
+
+
+def strangers(wanted: Wanted, found: Found) -> list[str]:
+    """No Immich that somebody else put into the namespace; it would be doubled."""
+    result = []
+    for item in found.workloads:
+        whose = owner(item, wanted.instance)
+        if not whose or wanted.takes_over(item) or not any(SERVER_IMAGE.search(image) for image in _images(item)):
+            continue
+        claims = [
+            volume["persistentVolumeClaim"]["claimName"]
+            for volume in item["spec"]["template"]["spec"].get("volumes") or []
+            if volume.get("persistentVolumeClaim")
+        ]
+        uses = f", with the claims {', '.join(claims)}" if claims else ""
+        result.append(
+            f"Namespace {wanted.namespace} already has an Immich: {title(item)}{uses}. It belongs to {whose}."
+            " Choose another immich_namespace. To make it this instance's own, stop its owner, choose immich_name so that the names are the same,"
+            f" mount its claims as existing_claim, and set immich_take_over: [{short(item)}]."
+        )
+    for item in (found.clusters or []) if wanted.database_provider == "cnpg" else []:
+        spec = item["spec"]
+        immichs = DATABASE_IMAGE.search(spec.get("imageName") or "") or ((spec.get("bootstrap") or {}).get("initdb") or {}).get("database") == "immich"
+        whose = owner(item, wanted.instance)
+        if whose and immichs and not wanted.takes_over(item):
+            name = item["metadata"]["name"]
+            result.append(
+                f"Namespace {wanted.namespace} already has a database for Immich: {title(item)}. It belongs to {whose}. Choose another immich_namespace,"
+                f" or make it this instance's own: immich_database_cluster: {name} and immich_take_over: [Cluster/{name}]."
+            )
+    return result
+
+
+def hosts(wanted: Wanted, found: Found) -> list[str]:
+    """No host name of ours leads to somebody else."""
+    result = []
+    for item in found.routes:
+        taken = [host for host in dict.fromkeys(wanted.hosts) if host in route_hosts(item)]
+        whose = owner(item, wanted.instance)
+        if taken and whose and not wanted.takes_over(item) and "acme.cert-manager.io/http01-solver" not in labels(item):
+            result.append(
+                f"{', '.join(taken)} already leads elsewhere: {title(item)}, which belongs to {whose}."
+                f" Choose another host in immich_ingress, or remove that {item['kind']}."
+            )
+    return result
+
+
+def database_there(wanted: Wanted, found: Found) -> list[str]:
+    """An instance that has been set up still has its database."""
+    if wanted.database_provider != "cnpg" or not initialized(found) or found.clusters is None or found.database(wanted):
+        return []
+    return [
+        f"{wanted.instance} has been set up, but its database Cluster {wanted.namespace}/{wanted.database_cluster} is gone:"
+        " an empty one would forget every album, face and edit. Restore it, or correct immich_database_cluster; to begin anew,"
+        f" kubectl delete configmap {wanted.name}-instance -n {wanted.namespace}, and run again."
+    ]
+
+
+def empty_database(wanted: Wanted, found: Found) -> list[str]:
+    """No new, empty database beside a media folder that an Immich has written to."""
+    if not wanted.media_markers or wanted.accept_existing_media or initialized(found) or wanted.database_provider != "cnpg" or found.database(wanted):
+        return []
+    return [
+        "The media volume already holds an Immich's files (.immich), and there is no database for them: a new, empty one would not know any of these photos."
+        " Restore the database first; to start with an empty one all the same, set immich_accept_existing_media: true."
+    ]
+
+
+def initialized(found: Found) -> bool:
+    """Whether the first administrator was made."""
+    return found.data().get("initialized") == "true"
+
+
+def deployed(wanted: Wanted, found: Found) -> bool:
+    """Whether anything of this instance runs."""
+    return any(item and not owner(item, wanted.instance) for item in (found.server(wanted), found.database(wanted), found.config))
+
+
+def route_hosts(route: Object) -> set[str]:
+    """The host names of an Ingress, an HTTPRoute or Traefik's IngressRoute."""
+    spec = route["spec"]
+    if route["kind"] == "HTTPRoute":
+        return set(spec.get("hostnames") or [])
+    if route["kind"] == "IngressRoute":
+        rules = " ".join(rule.get("match") or "" for rule in spec.get("routes") or [])
+        return {name for group in re.findall(r"Host\(([^)]*)\)", rules) for name in re.findall(r"[`\"']([^`\"']+)[`\"']", group)}
+    return {rule["host"] for rule in spec.get("rules") or [] if rule.get("host")}
+
+
+def answering(wanted: Wanted, found: Found, rehearsal: bool) -> list[str]:
+    """No Immich answers at our address while none of ours runs."""
+    server = found.server(wanted)
+    if server or not wanted.public_url or wanted.public_url in wanted.take_over or not answers_as_immich(wanted.public_url, rehearsal):
+        return []
+    return [
+        f"An Immich that is not ours already answers at {wanted.public_url}, and nothing of {wanted.instance} is deployed."
+        f" Choose another immich_url; if this instance is to replace it, immich_take_over: [{wanted.public_url}]."
+    ]
+
+
+def answers_as_immich(url: str, rehearsal: bool, timeout: float = 3) -> bool:
+    """Whether /api/server/ping says pong. What does not answer is no Immich."""
+    if rehearsal and urlsplit(url).hostname not in LOOPBACK:
+        raise ValueError(f"A rehearsal only talks to this machine, not to {url}.")
+    blind = ssl.create_default_context()
+    blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE  # nothing is sent; a self-signed Immich is one, too
+    handlers: list[Any] = [HTTPSHandler(context=blind)]
+    if rehearsal:
+        handlers += [ProxyHandler({}), _NoRedirect()]
+    try:
+        with build_opener(*handlers).open(f"{url.rstrip('/')}/api/server/ping", timeout=timeout) as answer:
+            return json.loads(answer.read(1000)).get("res") == "pong"
+    except (URLError, OSError, ValueError, AttributeError):
+        return False
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """A rehearsal follows nobody off this machine."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+def compare(have: str, want: str) -> int:
+    """-1, 0 or 1: older, the same, newer. As many numbers as both have count (17 is the same as 17.10); 0 when one says nothing."""
+    left, right = _numbers(have), _numbers(want)
+    length = min(len(left), len(right))
+    return (left[:length] > right[:length]) - (left[:length] < right[:length])
+
+
+def _numbers(version: str) -> list[int]:
+    match = re.match(r"v?(\d+(?:\.\d+)*)", version or "")
+    return [int(number) for number in match[1].split(".")] if match else []
+
+
+def _images(workload: Object) -> list[str]:
+    return [container.get("image", "") for container in workload["spec"]["template"]["spec"].get("containers") or []]
+
+
+def _tag(image: str) -> str:
+    """v3.3.5 of registry:5000/name:v3.3.5@sha256:…; empty without a tag."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
+
+def _listed(names: list[str]) -> str:
+    return f"it has {', '.join(sorted(names))}" if names else "it has none"
+
+
+def cluster_uid(client: Client) -> str:
+    """What tells one cluster from another: the uid of the namespace kube-system."""
+    resource = client.resource("v1", "Namespace")
+    live = client.get(resource, "kube-system") if resource else None
+    return live["metadata"]["uid"] if live else ""
+
+
+def recall(path: str) -> dict[str, Any]:
+    """What the control node remembers of the last run."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def remember(path: str, uid: str, context: str) -> None:
+    """Keep which cluster this was, for the next run."""
+    content = {"cluster_uid": uid, "context": context}
+    if recall(path) == content:
+        return
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+    os.replace(f"{path}.new", path)

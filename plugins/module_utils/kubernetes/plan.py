@@ -1,0 +1,410 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From wanted objects to a cluster that has them: read all, refuse or plan all, then write what differs.
+
+The plan is made of reads and server-side dry runs only, in check mode and in a real run alike. So a check shows what a run would do, and an
+object that the API server rejects is known before the first write.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import secrets
+import string
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import fields
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Resource
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import (
+    GENERATE,
+    HIDDEN,
+    Object,
+    annotations,
+    comparable,
+    difference,
+    key,
+    owner,
+    presentable,
+    quantity,
+    selector,
+    short,
+    title,
+)
+
+# Made first, because others need them; the rest keeps the order in which it is given.
+FIRST = ("Namespace", "StorageClass", "PersistentVolume", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim")
+INSTALL = {
+    "postgresql.cnpg.io": "install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider",
+    "gateway.networking.k8s.io": "install the Gateway API (https://gateway-api.sigs.k8s.io/), or use type: ingress in immich_ingress",
+}
+# Deleted when no longer wanted: they hold no data and come back with the next run.
+PRUNED = (
+    ("apps/v1", "Deployment"),
+    ("v1", "Service"),
+    ("v1", "ConfigMap"),
+    ("networking.k8s.io/v1", "Ingress"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+    ("traefik.io/v1alpha1", "IngressRoute"),
+    ("traefik.io/v1alpha1", "Middleware"),
+    ("cilium.io/v2", "CiliumNetworkPolicy"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("monitoring.coreos.com/v1", "ServiceMonitor"),
+    ("monitoring.coreos.com/v1", "PodMonitor"),
+    ("monitoring.coreos.com/v1", "PrometheusRule"),
+    ("batch/v1", "CronJob"),
+    ("postgresql.cnpg.io/v1", "ScheduledBackup"),
+    ("volsync.backube/v1alpha1", "ReplicationSource"),
+)
+# Never deleted, only listed: they hold data, or something else may live by them.
+KEPT = (
+    ("v1", "Namespace"),
+    ("v1", "PersistentVolume"),
+    ("v1", "PersistentVolumeClaim"),
+    ("v1", "Secret"),
+    ("v1", "ServiceAccount"),
+    ("storage.k8s.io/v1", "StorageClass"),
+    ("postgresql.cnpg.io/v1", "Cluster"),
+    ("postgresql.cnpg.io/v1", "Database"),
+    ("barmancloud.cnpg.io/v1", "ObjectStore"),
+    ("external-secrets.io/v1", "ExternalSecret"),
+    ("onepassword.com/v1", "OnePasswordItem"),
+    ("bitnami.com/v1alpha1", "SealedSecret"),
+    ("dragonflydb.io/v1alpha1", "Dragonfly"),
+)
+
+
+class Refused(Exception):
+    """Nothing was changed, and why: one sentence per object."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass
+class Step:
+    """What happens to one object. C(before) or C(after) is None where it does not exist; both are as a person may see them."""
+
+    action: str  # create | change | delete | keep
+    resource: Resource
+    desired: Object
+    live: Object | None = None
+    before: Object | None = None
+    after: Object | None = None
+    take_over: bool = False  # also what other deployers hold
+    own: bool = True  # false: nothing changes but who holds the fields
+
+
+def apply(client: Client, wanted: list[Object], instance: str, take_over: list[str], check_mode: bool) -> list[Step]:
+    """Plan all, then do what the plan says (unless it is only asked)."""
+    steps = plan(client, wanted, instance, take_over, check_mode)
+    done: list[str] = []
+    for step in steps:
+        try:
+            if not check_mode:
+                _do(client, step)
+        except ApiError as error:
+            so_far = f" Done before it: {', '.join(done)}." if done else " Nothing else was changed."
+            raise Refused([explain(step.desired, error) + so_far]) from None
+        if step.action != "keep":
+            done.append(short(step.desired))
+    return steps
+
+
+def plan(client: Client, wanted: list[Object], instance: str, take_over: list[str], check_mode: bool) -> list[Step]:
+    """What is to be done, object by object. Refuses everything that must not be done, all at once."""
+    problems: list[str] = []
+    steps: list[Step] = []
+    seen: set[tuple[str, ...]] = set()
+    for desired in sorted(wanted, key=lambda item: FIRST.index(item["kind"]) if item["kind"] in FIRST else len(FIRST)):
+        if key(desired) in seen:
+            problems.append(f"{title(desired)} is wanted twice. Two templates, or an entry of immich_patches, give the same name.")
+        seen.add(key(desired))
+        resource = client.resource(desired["apiVersion"], desired["kind"])
+        if resource is None:
+            problems.append(_missing_api(desired))
+            continue
+        live = client.get(resource, desired["metadata"]["name"], desired["metadata"].get("namespace", ""))
+        step = Step("create" if live is None else "change", resource, desired, live, take_over=short(desired) in take_over)
+        problems += _refusals(step, instance)
+        steps.append(step)
+    if problems:
+        raise Refused(problems)
+    ready = _namespaces(client, steps, check_mode)
+    for step in steps:
+        try:
+            namespace = step.desired["metadata"].get("namespace", "")
+            _expect(client, step, instance, dry_run=not namespace or namespace in ready)
+        except ApiError as error:
+            problems.append(explain(step.desired, error, step.live))
+    if problems:
+        raise Refused(problems)
+    return steps
+
+
+def _missing_api(desired: Object) -> str:
+    group = desired["apiVersion"].rpartition("/")[0]
+    what = INSTALL.get(group, f"install what provides it, or take {desired['kind']} {desired['metadata']['name']} out of the inventory")
+    return f"{title(desired)}: this cluster does not know {desired['apiVersion']} {desired['kind']}; {what}."
+
+
+def _refusals(step: Step, instance: str) -> list[str]:
+    """Why a live object must not be written."""
+    live, desired = step.live, step.desired
+    if live is None:
+        return []
+    if live["metadata"].get("deletionTimestamp"):
+        return [f"{title(live)} is being deleted. Wait until it is gone (kubectl get {live['kind'].lower()} {_where(live)}), then run again."]
+    whose = owner(live, instance)
+    if whose and live["kind"] == "Namespace":
+        return []  # used as it is
+    if GENERATE in annotations(desired):
+        return _unusable_secret(step, whose)
+    if whose.startswith("its controller"):
+        return [f"{title(live)} belongs to {whose}, which would write it again. Choose another name, or remove that controller's object."]
+    if whose and not step.take_over:
+        advice = f"Remove it from there or choose another immich_name; to make it this instance's own, immich_take_over: [{short(live)}]"
+        return [f"{title(live)} belongs to {whose}. {advice}."]
+    return _shrinks(live, desired)
+
+
+def _unusable_secret(step: Step, whose: str) -> list[str]:
+    """A Secret that we would generate and that exists is used as it is, whoever made it; it must have the keys."""
+    needed = _generated(step.desired) + list(step.desired.get("stringData") or {})
+    missing = [name for name in needed if name not in (step.live.get("data") or {})]  # type: ignore[union-attr]
+    if not missing:
+        return []
+    made = f"It belongs to {whose} and" if whose else "It"
+    lacks = " and no key ".join(missing)
+    return [f"{title(step.desired)} exists but has no key {lacks}. {made} is not written: add the key, or delete the Secret and run again."]
+
+
+def _generated(desired: Object) -> list[str]:
+    return [name.strip() for name in annotations(desired)[GENERATE].split(",") if name.strip()]
+
+
+def _shrinks(live: Object, desired: Object) -> list[str]:
+    """Storage grows; Kubernetes cannot shrink it, and we do not try."""
+    problems = []
+    for path, variable in (
+        (("spec", "resources", "requests", "storage"), "size in immich_volumes"),
+        (("spec", "storage", "size"), "immich_database_size"),
+        (("spec", "walStorage", "size"), "the size of the WAL volume"),
+    ):
+        old, new = _at(live, path), _at(desired, path)
+        if old and new and quantity(new) < quantity(old):
+            problems.append(f"{title(live)} has {old} and cannot shrink to {new}. Set {variable} to {old}.")
+    return problems
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _namespaces(client: Client, steps: list[Step], check_mode: bool) -> set[str]:
+    """The namespaces that exist by now. A missing one is made first: without it nothing in it can be validated."""
+    existing = set()
+    resource = client.resource("v1", "Namespace")
+    for name in {step.desired["metadata"].get("namespace", "") for step in steps} - {""}:
+        step = next((step for step in steps if step.desired["kind"] == "Namespace" and step.desired["metadata"]["name"] == name), None)
+        live = step.live if step else client.get(resource, name)  # type: ignore[arg-type]
+        if live is None and step and not check_mode:
+            live = client.create(step.resource, step.desired)
+        if live is None and not check_mode:
+            raise Refused([f"Namespace {name} does not exist, and nothing that is applied here makes it."])
+        if live is not None:
+            existing.add(name)
+    return existing
+
+
+def _expect(client: Client, step: Step, instance: str, dry_run: bool) -> None:
+    """Fill in what the object will be, by asking the API server."""
+    live, desired = step.live, step.desired
+    if GENERATE in annotations(desired):
+        step.desired = _with_values(desired)
+        if live is None and dry_run:
+            client.create(step.resource, step.desired, dry_run=True)
+    if live is None:
+        if dry_run and GENERATE not in annotations(desired):
+            client.apply(step.resource, desired, dry_run=True)
+        step.after = presentable(step.desired)
+        return
+    step.action = "keep"
+    if GENERATE in annotations(desired) or (live["kind"] == "Namespace" and owner(live, instance)):
+        return
+    expected = client.apply(step.resource, desired, dry_run=True)
+    step.own = fields.ours(expected) != fields.ours(live)
+    lean = fields.without_taken(live, expected, step.take_over)
+    if lean != expected:  # a dry run of the whole object: what was removed may have a default
+        expected = client.replace(step.resource, lean, dry_run=True)
+    if _released(live, desired):
+        expected = copy.deepcopy(expected)
+        for name in ("uid", "resourceVersion"):
+            expected["spec"]["claimRef"].pop(name, None)
+    if comparable(expected) != comparable(live):
+        step.action = "change"
+        step.before, step.after = difference(presentable(live, expected), presentable(expected, live))
+        if not step.before and not step.after:
+            step.before, step.after = {HIDDEN: "before"}, {HIDDEN: "after"}
+
+
+def _with_values(desired: Object) -> Object:
+    """The Secret with fresh random values; letters and digits, so that no place needs to quote them."""
+    alphabet = string.ascii_letters + string.digits
+    values = {name: "".join(secrets.choice(alphabet) for _ in range(32)) for name in _generated(desired)}
+    return {**desired, "stringData": {**(desired.get("stringData") or {}), **values}}
+
+
+def _released(live: Object, desired: Object) -> bool:
+    """A volume of ours whose claim is gone. It keeps that claim's uid and would never bind again."""
+    claim, wanted = _at(live, ("spec", "claimRef")), _at(desired, ("spec", "claimRef"))
+    if live["kind"] != "PersistentVolume" or not claim or not wanted or _at(live, ("status", "phase")) != "Released":
+        return False
+    return (claim.get("namespace"), claim.get("name")) == (wanted.get("namespace"), wanted.get("name"))
+
+
+def _do(client: Client, step: Step) -> None:
+    if step.action == "create":
+        if GENERATE in annotations(step.desired):
+            client.create(step.resource, step.desired)  # never over one that somebody made meanwhile
+        else:
+            client.apply(step.resource, step.desired, dry_run=False)
+    elif step.action == "delete":
+        client.delete(step.resource, step.live)  # type: ignore[arg-type]
+    elif step.action == "change" or step.own:
+        if step.action == "change":
+            _prepare(client, step)
+        client.apply(step.resource, step.desired, dry_run=False)
+
+
+def _prepare(client: Client, step: Step) -> None:
+    """What must come before the apply: release a volume's old claim, take over what hands hold."""
+    for attempt in range(3):
+        live: Object = step.live  # type: ignore[assignment]
+        operations: list[Object] = []
+        if _released(live, step.desired):
+            present = [name for name in ("uid", "resourceVersion") if name in live["spec"]["claimRef"]]
+            operations += [{"op": "remove", "path": f"/spec/claimRef/{name}"} for name in present]
+        if any(fields.takeable(entry, step.take_over) for entry in fields.managed(live)):
+            operations.append({"op": "replace", "path": "/metadata/managedFields", "value": fields.taken(live, step.take_over)})
+        if not operations:
+            return
+        try:
+            client.json_patch(step.resource, live, operations)
+            return
+        except ApiError as error:
+            # Somebody, a controller most likely, wrote it since it was read.
+            if attempt == 2 or error.status not in (409, 422):
+                raise
+            step.live = client.get(step.resource, live["metadata"]["name"], live["metadata"].get("namespace", "")) or live
+
+
+def prune(client: Client, wanted: list[Object], instance: str, check_mode: bool) -> tuple[list[Step], list[Object], list[str]]:
+    """Delete what this instance once made and no longer wants, if it is of a kind that holds no data.
+
+    Returns the deletions, the objects that a person has to decide about, and the kinds that may not be listed.
+    """
+    keep = {key(item) for item in wanted}
+    namespaces = sorted({item["metadata"]["namespace"] for item in wanted if item["metadata"].get("namespace")})
+    steps, left, hidden = [], [], []
+    for api_version, kind in PRUNED + KEPT:
+        resource = client.resource(api_version, kind)
+        if resource is None:
+            continue
+        for namespace in namespaces if resource.namespaced else [""]:
+            try:
+                found = client.list(resource, namespace, selector(instance))
+            except ApiError as error:
+                if error.status != 403:
+                    raise
+                hidden.append(kind)
+                continue
+            for live in found:
+                if key(live) in keep or live["metadata"].get("deletionTimestamp") or owner(live, instance):
+                    continue
+                if (api_version, kind) in KEPT:
+                    left.append(live)
+                else:
+                    steps.append(Step("delete", resource, live, live, before=presentable(live)))
+    for step in steps:
+        if not check_mode:
+            _do(client, step)
+    return steps, left, hidden
+
+
+def removal(live: Object, context: str, kubeconfig: str) -> str:
+    """The command that removes an object we do not remove ourselves."""
+    where = f"{f' --kubeconfig {kubeconfig}' if kubeconfig else ''} --context {context}"
+    return f"kubectl{where} delete {live['kind'].lower()} {_where(live)}"
+
+
+def _where(live: Object) -> str:
+    meta = live["metadata"]
+    return f"{meta['name']} -n {meta['namespace']}" if meta.get("namespace") else meta["name"]
+
+
+def explain(desired: Object, error: ApiError, live: Object | None = None) -> str:
+    """What the API server said, as one sentence with a way out."""
+    name, kind = title(desired), desired["kind"]
+    message = " ".join(str(error).split())
+    if kind == "PersistentVolumeClaim" and "only dynamically provisioned pvc can be resized" in message:
+        why = "its storage class does not resize volumes, and the size of an NFS volume is bookkeeping only"
+        return f"{name} cannot grow: {why}. Put the old size back in immich_volumes."
+    if error.status == 403:
+        return f"{name}: the account of this kubeconfig context may not write it ({_cut(message)})."
+    if "immutable" in message or "field can not be less than" in message or (error.status == 422 and "may not be" in message and kind == "Service"):
+        return f"{name}: {_immutable(desired, live)}"
+    if kind == "Secret":
+        where = ", ".join(sorted({cause.get("field", "") for cause in error.causes} - {""}))  # not the message: it may quote a value
+        return f"{name} is not accepted by the API server ({error.status} {error.reason or 'error'}{', field ' + where if where else ''})."
+    causes = "; ".join(f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in error.causes) or message
+    return f"{name} is not accepted by the API server: {_cut(causes)}. If a patch of immich_patches changes it, look there first."
+
+
+def _immutable(desired: Object, live: Object | None) -> str:
+    """Which field cannot change, and how to get there all the same."""
+    kind = desired["kind"]
+    path = {"Deployment": ("spec", "selector"), "StatefulSet": ("spec",), "Job": ("spec", "template"), "StorageClass": ()}.get(kind, ("spec",))
+    wanted, there = _at(desired, path), _at(live or {}, path)
+    changed = _changes(there, wanted) if isinstance(wanted, dict) and isinstance(there, dict) else ""
+    what = f"Kubernetes cannot change {'.'.join(path) or 'this'} of an existing {kind}{f' ({changed})' if changed else ''}."
+    command = f"kubectl delete {kind.lower()} {_where(desired)}"
+    if kind == "PersistentVolumeClaim":
+        return f"{what} Put the old value back in immich_volumes, or give the volume a new name: the old claim and its data stay."
+    if kind == "PersistentVolume":
+        return (
+            f"{what} Put the old value back, or stop the pods that use it and delete the volume and its claim"
+            f" (kubectl delete persistentvolume {desired['metadata']['name']}); the files on the NAS stay."
+        )
+    if kind in ("Cluster", "Database"):
+        return f"{what} Put the old value back in immich_database_*."
+    return f"{what} It holds no data: {command}, then run again."
+
+
+def _changes(there: dict[str, Any], wanted: dict[str, Any], path: str = "") -> str:
+    """Field: old -> new, of what both say."""
+    found = []
+    for name, value in wanted.items():
+        old = there.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            found.append(_changes(old, value, f"{path}{name}."))
+        elif old is not None and old != value:
+            found.append(f"{path}{name}: {_short(old)} -> {_short(value)}")
+        elif old is None and value not in ("", {}, []):
+            found.append(f"{path}{name}: unset -> {_short(value)}")
+    return ", ".join(text for text in found if text)
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 300 else text[:300].rsplit(" ", 1)[0] + " …"

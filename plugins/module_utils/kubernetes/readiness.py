@@ -1,0 +1,195 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When an object is ready, and if not, why. Pure functions of what the API server shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, key, title
+
+HEALTHY = "Cluster in healthy state"
+# Phases that CloudNativePG does not leave by itself.
+BROKEN = (
+    "Unable to create required cluster objects",
+    "Invalid cluster definition",
+    "Cluster is unrecoverable",
+    "Cluster cannot proceed to reconciliation",
+    "Cluster has incomplete or invalid image catalog",
+    "Cluster cannot execute",
+    "Waiting for user action",
+)
+
+
+@dataclass(frozen=True)
+class NotReady:
+    """Why an object is not ready; hopeless when waiting longer changes nothing."""
+
+    why: str
+    hopeless: bool = False
+
+
+def not_ready(live: Object, pods: list[Object] | None = None, waits_for_consumer: bool = False) -> NotReady | None:
+    """None when it is ready. Kinds that have nothing to wait for always are."""
+    judge = {
+        "Deployment": lambda: deployment(live, pods or []),
+        "PersistentVolumeClaim": lambda: claim(live, waits_for_consumer),
+        "Cluster": lambda: cluster(live, pods or []),
+        "Database": lambda: database(live),
+        "Job": lambda: job(live),
+        "Certificate": lambda: certificate(live),
+    }.get(live["kind"])
+    return judge() if judge else None
+
+
+def deployment(live: Object, pods: list[Object]) -> NotReady | None:
+    """Every replica is of the newest generation and available."""
+    spec, status = live["spec"], live.get("status") or {}
+    wanted = spec.get("replicas", 1)
+    if (status.get("observedGeneration") or 0) < live["metadata"].get("generation", 0):
+        return NotReady("not yet seen by the deployment controller")
+    counts = [status.get(name) or 0 for name in ("updatedReplicas", "replicas", "availableReplicas")]
+    if counts == [wanted] * 3:
+        return None
+    if spec.get("paused"):
+        return NotReady(f"its rollout is paused (kubectl rollout resume deployment {live['metadata']['name']} -n {live['metadata']['namespace']})")
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return NotReady(f"no pod can be made: {condition.get('message', '')}")
+    reasons = list(dict.fromkeys(filter(None, map(pod, pods))))
+    return NotReady("; ".join(reasons) or f"{counts[2]} of {wanted} pods available")
+
+
+def pod(live: Object) -> str:
+    """What keeps a pod from being ready, in words; empty when nothing does."""
+    status = live.get("status") or {}
+    if live["metadata"].get("deletionTimestamp"):
+        return "an old pod is stopping"
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"no node takes the pod: {condition.get('message') or condition.get('reason', '')}"
+    for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        reason = _container(container)
+        if reason:
+            return reason
+    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions") or [])
+    if ready:
+        return ""
+    return "the pod is starting" if status.get("phase") != "Running" else "the pod runs but does not answer its readiness probe yet"
+
+
+def _container(status: Object) -> str:
+    name = status.get("name", "")
+    waiting = (status.get("state") or {}).get("waiting") or {}
+    ended = (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
+    if waiting.get("reason") == "CrashLoopBackOff":
+        last = ended.get("message") or ended.get("reason") or "no reason given"
+        return f"container {name} keeps crashing (exit code {ended.get('exitCode', 'unknown')}, {last.strip()})"
+    if waiting.get("reason") in ("ImagePullBackOff", "ErrImagePull", "InvalidImageName"):
+        return f"image {status.get('image', '')} cannot be pulled: {waiting.get('message') or waiting['reason']}"
+    if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+        return f"container {name}: {waiting['reason']} {waiting.get('message', '')}".strip()
+    return ""
+
+
+def claim(live: Object, waits_for_consumer: bool) -> NotReady | None:
+    """Bound, or of a class that binds only when a pod asks."""
+    phase = (live.get("status") or {}).get("phase")
+    if phase == "Bound" or (phase in (None, "Pending") and waits_for_consumer):
+        return None
+    if phase == "Lost":
+        return NotReady(f"its volume {live['spec'].get('volumeName', '')} is gone", hopeless=True)
+    volume = live["spec"].get("volumeName")
+    waiting_for = f"volume {volume}" if volume else f"a volume of storage class {live['spec'].get('storageClassName') or '(default)'}"
+    return NotReady(f"waiting for {waiting_for}")
+
+
+def cluster(live: Object, pods: list[Object]) -> NotReady | None:
+    """CloudNativePG says healthy, all instances are there, and they run the image that is asked for.
+
+    A Cluster has no observedGeneration: the image is what tells an old status from a new one.
+    """
+    spec, status = live["spec"], live.get("status") or {}
+    phase, reason = status.get("phase", ""), status.get("phaseReason", "")
+    if (live["metadata"].get("annotations") or {}).get("cnpg.io/hibernation") == "on":
+        return NotReady("hibernated: set the annotation cnpg.io/hibernation to off", hopeless=True)
+    if phase.startswith(BROKEN):
+        return NotReady(f"{phase}{': ' + reason if reason else ''}", hopeless=True)
+    if not phase:
+        return NotReady("not yet seen by CloudNativePG; is its operator running?")
+    if phase != HEALTHY:
+        pod_reasons = list(dict.fromkeys(filter(None, map(pod, pods))))
+        return NotReady(": ".join(filter(None, [phase, reason or "; ".join(pod_reasons)])))
+    instances = spec.get("instances", 1)
+    if (status.get("readyInstances") or 0) != instances:
+        return NotReady(f"{status.get('readyInstances') or 0} of {instances} instances ready")
+    if status.get("currentPrimary") != status.get("targetPrimary"):
+        return NotReady(f"switching over to {status.get('targetPrimary')}")
+    if spec.get("imageName") and status.get("image") and status["image"] != spec["imageName"]:
+        return NotReady(f"still running {status['image']}")
+    ready = [item for item in status.get("conditions") or [] if item["type"] == "Ready"]
+    if ready and ready[0]["status"] != "True":
+        return NotReady(ready[0].get("message") or "not ready")
+    return None
+
+
+def database(live: Object) -> NotReady | None:
+    """CloudNativePG has applied exactly this generation."""
+    status = live.get("status") or {}
+    if status.get("observedGeneration") != live["metadata"].get("generation"):
+        return NotReady(status.get("message") or "not yet applied by CloudNativePG")
+    if status.get("applied") is True:
+        return None
+    broken = [f"extension {item['name']}: {item.get('message', '')}" for item in status.get("extensions") or [] if item.get("applied") is False]
+    return NotReady("; ".join([status.get("message", ""), *broken]).strip("; ") or "not yet applied")
+
+
+def job(live: Object) -> NotReady | None:
+    """Complete."""
+    for condition in (live.get("status") or {}).get("conditions") or []:
+        if condition["status"] == "True" and condition["type"] == "Complete":
+            return None
+        if condition["status"] == "True" and condition["type"] == "Failed":
+            return NotReady(condition.get("message") or "failed", hopeless=True)
+    return NotReady("still running")
+
+
+def certificate(live: Object) -> NotReady | None:
+    """Issued."""
+    for condition in (live.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "Ready":
+            return None if condition["status"] == "True" else NotReady(condition.get("message", "not issued"))
+    return NotReady("not yet seen by cert-manager")
+
+
+def pending(client: Client, wanted: list[Object]) -> list[dict[str, Any]]:
+    """The objects that are not ready, and why; asks the API server for no more than it takes."""
+    result = []
+    for item in wanted:
+        if item["kind"] not in ("Deployment", "PersistentVolumeClaim", "Cluster", "Database", "Job", "Certificate"):
+            continue
+        resource = client.resource(item["apiVersion"], item["kind"])
+        live = client.get(resource, item["metadata"]["name"], item["metadata"].get("namespace", "")) if resource else None
+        reason = NotReady("is gone") if live is None else not_ready(live)
+        if live is not None and reason:
+            reason = not_ready(live, **_context(client, live))
+        if reason:
+            result.append({"object": title(item), "why": reason.why, "hopeless": reason.hopeless, "key": list(key(item))})
+    return result
+
+
+def _context(client: Client, live: Object) -> dict[str, Any]:
+    """What else tells why an object is not ready: its pods, or how its storage class binds."""
+    meta = live["metadata"]
+    if live["kind"] in ("Deployment", "Cluster"):
+        chosen = {"cnpg.io/cluster": meta["name"]} if live["kind"] == "Cluster" else live["spec"]["selector"].get("matchLabels") or {}
+        pods = client.resource("v1", "Pod")
+        return {"pods": client.list(pods, meta["namespace"], ",".join(f"{name}={value}" for name, value in chosen.items())) if pods else []}
+    if live["kind"] == "PersistentVolumeClaim" and live["spec"].get("storageClassName"):
+        classes = client.resource("storage.k8s.io/v1", "StorageClass")
+        found = client.get(classes, live["spec"]["storageClassName"]) if classes else None
+        return {"waits_for_consumer": bool(found) and found.get("volumeBindingMode") == "WaitForFirstConsumer" and not live["spec"].get("volumeName")}
+    return {}

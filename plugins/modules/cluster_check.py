@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_check
+short_description: Refuse a cluster, or an Immich in it, that a run must not touch
+version_added: 0.1.0
+description:
+  - Looks at a cluster before anything is changed, and fails with every reason at once why the run must not go on.
+  - Another cluster than last time; the same instance in another namespace; an Immich, PostgreSQL or VectorChord that is newer or older than the inventory
+    says; an Immich, a database or a way in that belongs to somebody else; a database that is gone, or that would be empty beside old photos; what is not
+    installed.
+  - An empty cluster is fine.
+options:
+  instance:
+    description: The instance, the value of the label C(homelab.immich/instance).
+    type: str
+    required: true
+  name:
+    description: The first part of the names of its objects.
+    type: str
+    default: immich
+  namespace:
+    description: Its namespace.
+    type: str
+    required: true
+  version:
+    description: The version of Immich that the inventory names.
+    type: str
+    required: true
+  database_provider:
+    description: Who runs the database. Only of V(cnpg) more is known than the name.
+    type: str
+    default: cnpg
+  database_cluster:
+    description: The name of the CloudNativePG Cluster.
+    type: str
+    default: ""
+  postgres:
+    description: The version of PostgreSQL that the inventory names.
+    type: str
+    default: ""
+  vectorchord:
+    description: The version of VectorChord that the inventory names.
+    type: str
+    default: ""
+  hosts:
+    description: The host names of the ways in.
+    type: list
+    elements: str
+    default: []
+  public_url:
+    description: The address where people open Immich. If an Immich answers there while none of this instance runs, it is somebody else's.
+    type: str
+    default: ""
+  storage_classes:
+    description: The storage classes that are needed; an empty name stands for the default class.
+    type: list
+    elements: str
+    default: []
+  ingress_classes:
+    description: The ingress classes that are needed. A missing one is a warning.
+    type: list
+    elements: str
+    default: []
+  media_markers:
+    description: Whether the NAS found the files in the media volume that Immich leaves there (C(.immich)).
+    type: bool
+    default: false
+  accept_existing_media:
+    description: Start with an empty database beside a media volume that an Immich has written to.
+    type: bool
+    default: false
+  accept_cluster:
+    description: The identity of the cluster that takes the place of the last one.
+    type: str
+    default: ""
+  take_over:
+    description: Objects of others that become this instance's own, as C(Kind/name); also O(public_url), if what answers there is to be replaced.
+    type: list
+    elements: str
+    default: []
+  memory:
+    description: The file on the control node in which M(homelab.immich.apply) remembers the cluster of the last run.
+    type: path
+  kubeconfig:
+    description: Path of the kubeconfig. Without it C(KUBECONFIG) or C(~/.kube/config), as kubectl has it. C(K8S_AUTH_*) variables are not read.
+    type: path
+  context:
+    description: The context of the kubeconfig.
+    type: str
+    required: true
+  rehearsal:
+    description: Refuse every address that is not on this machine, and use no proxy.
+    type: bool
+    default: false
+requirements:
+  - Kubernetes 1.30 or later
+author:
+  - The homelab.immich authors
+extends_documentation_fragment:
+  - homelab.immich.attributes.read_only
+"""
+
+EXAMPLES = r"""
+- name: Is this the cluster, and may it be touched?
+  homelab.immich.cluster_check:
+    instance: "{{ inventory_hostname }}"
+    namespace: immich
+    version: v3.3.5
+    database_cluster: immich-db
+    postgres: "17.10"
+    vectorchord: "1.1.1"
+    hosts: [photos.example.net]
+    public_url: https://photos.example.net
+    storage_classes: [longhorn]
+    context: homelab
+"""
+
+RETURN = r"""
+deployed:
+  description: Whether anything of this instance is in the cluster.
+  returned: success
+  type: bool
+initialized:
+  description: Whether its first administrator has been made.
+  returned: success
+  type: bool
+cluster_uid:
+  description: The identity of the cluster, the uid of its namespace kube-system.
+  returned: success
+  type: str
+versions:
+  description: The versions that run; empty where nothing runs.
+  returned: success
+  type: dict
+  sample: {immich: v3.3.5, postgres: "17.10", vectorchord: 1.1.1}
+problems:
+  description: Why the run must not go on, one sentence each.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
+
+WANTED = {
+    "instance": {"type": "str", "required": True},
+    "name": {"type": "str", "default": "immich"},
+    "namespace": {"type": "str", "required": True},
+    "version": {"type": "str", "required": True},
+    "database_provider": {"type": "str", "default": "cnpg"},
+    "database_cluster": {"type": "str", "default": ""},
+    "postgres": {"type": "str", "default": ""},
+    "vectorchord": {"type": "str", "default": ""},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "public_url": {"type": "str", "default": ""},
+    "storage_classes": {"type": "list", "elements": "str", "default": []},
+    "ingress_classes": {"type": "list", "elements": "str", "default": []},
+    "media_markers": {"type": "bool", "default": False},
+    "accept_existing_media": {"type": "bool", "default": False},
+    "accept_cluster": {"type": "str", "default": ""},
+    "take_over": {"type": "list", "elements": "str", "default": []},
+}
+REACH = {
+    "memory": {"type": "path"},
+    "kubeconfig": {"type": "path"},
+    "context": {"type": "str", "required": True},
+    "rehearsal": {"type": "bool", "default": False},
+}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec={**WANTED, **REACH}, supports_check_mode=True)
+    params = module.params
+    wanted = identity.Wanted(**{name: params[name] for name in WANTED})
+    try:
+        client = Client(access(params["kubeconfig"], params["context"], params["rehearsal"]), read_only=True)
+        found = identity.look(client, wanted)
+        found.memory = identity.recall(params["memory"]) if params["memory"] else {}
+        problems = identity.problems(wanted, found) or identity.answering(wanted, found, params["rehearsal"])
+    except (ApiError, Unreachable, KubeconfigError, ValueError) as error:
+        module.fail_json(msg=f"The cluster of immich_context {params['context']} cannot be looked at: {error}")
+    for warning in identity.warnings(wanted, found):
+        module.warn(warning)
+    if problems:
+        module.fail_json(msg="\n".join(["Nothing was changed:", *(f"- {problem}" for problem in problems)]), problems=problems)
+    module.exit_json(
+        changed=False,
+        deployed=identity.deployed(wanted, found),
+        initialized=identity.initialized(found),
+        cluster_uid=found.cluster_uid,
+        versions=identity.running_versions(wanted, found),
+    )
+
+
+if __name__ == "__main__":
+    main()
