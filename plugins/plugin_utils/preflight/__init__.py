@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check what an inventory says, before anything changes. Pure: no network, no files but the specs, no Ansible objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import rules, specs
+from .model import Host, Inventory, Path, Problem, did_you_mean, subject
+
+PREFIXES = ("immich_", "nas_")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the inventory gives one host: its variables, templates resolved."""
+
+    host: str
+    group: str  # immich or nas
+    values: Mapping[str, Any]
+    named: frozenset[str]  # the variables that the inventory itself sets; the others are defaults of roles
+    in_run: bool = True
+    broken: Mapping[Path, str] = frozenset()  # type: ignore[assignment]  # templates that failed, and why
+
+
+def check(given: Sequence[Given], known: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """All problems of the hosts that take part in the run; known is what specs.read returns."""
+    problems: list[Problem] = []
+    hosts: dict[str, list[Host]] = {"immich": [], "nas": []}
+    every = {variable for options in known.values() for variable in options}
+    for one in given:
+        options = specs.options_of(one.group, known)
+        checked = specs.Checked(one.host, options, {variable: one.values[variable] for variable in options if variable in one.values}, one.broken)
+        problems += [Problem(one.host, f"{subject(at, one.values)} {why}", at) for at, why in one.broken.items()]
+        problems += unknown(one, every) + checked.problems
+        kept = checked.values | {name: one.values[name] for name in ("ansible_host", "inventory_hostname") if name in one.values}
+        hosts[one.group].append(Host(one.host, kept, one.named, one.in_run, frozenset(checked.secrets)))
+    inventory = Inventory(tuple(hosts["immich"]), tuple(hosts["nas"]))
+    for rule in rules.RULES:
+        problems += rule(inventory)
+    taking_part = {one.host for one in given if one.in_run}
+    return merged(problem for problem in problems if taking_part & {problem.host, *problem.others})
+
+
+def unknown(one: Given, known: Iterable[str]) -> list[Problem]:
+    """Variables that look like ours and are not."""
+    known = set(known)
+    strangers = [name for name in one.named if name.startswith(PREFIXES) and name not in known]
+    return [
+        Problem(one.host, f"{name} is not a variable of this collection.{did_you_mean(name, known) or ' Remove it.'}", (name,)) for name in sorted(strangers)
+    ]
+
+
+def merged(problems: Iterable[Problem]) -> list[Problem]:
+    """The same sentence about several hosts once, naming them all."""
+    by_text: dict[tuple[str, bool], Problem] = {}
+    for problem in problems:
+        key = (problem.text, problem.warning)
+        first = by_text.get(key)
+        if first is None:
+            by_text[key] = problem
+        else:
+            hosts = dict.fromkeys((*first.others, problem.host, *problem.others))
+            others = tuple(host for host in hosts if host != first.host)
+            by_text[key] = Problem(first.host, first.text, first.at, others, first.warning)
+    return list(by_text.values())

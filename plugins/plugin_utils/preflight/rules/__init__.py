@@ -1,0 +1,19 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules that span variables, roles and hosts: functions from an inventory to problems, by theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..model import Inventory, Problem
+from . import database, exports, instances, libraries, quantities, real_run, schedules, settings, urls, users, versions, volumes
+
+Rule = Callable[[Inventory], Iterator[Problem]]
+
+RULES: tuple[Rule, ...] = tuple(
+    rule
+    for theme in (real_run, instances, versions, database, urls, volumes, exports, users, libraries, schedules, quantities, settings)
+    for rule in theme.RULES
+)

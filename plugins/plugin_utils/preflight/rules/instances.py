@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instances beside each other: names, namespaces, host names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+
+from ..model import Host, Inventory, Problem
+from .urls import host_of
+
+_LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+# what is added to immich_name has to fit into the 63 characters of a Kubernetes name
+_LONGEST = {"immich_name": 63 - len("-machine-learning"), "immich_namespace": 63, "immich_database_cluster": 50}
+
+
+def names(inventory: Inventory) -> Iterator[Problem]:
+    """Names that Kubernetes takes."""
+    for host in inventory.instances:
+        for variable, longest in _LONGEST.items():
+            if host.get(variable) is not None and (wrong := _wrong(host.get(variable), longest)):
+                yield Problem(host.name, f"{variable} is {host.get(variable)}. {wrong}", (variable,))
+        for volume in host.list("immich_volumes"):
+            if volume.get("name") is not None and (wrong := _wrong(volume.get("name"), 63, digit_first=True)):
+                yield volume.problem(f"its name becomes that of a Kubernetes object. {wrong}", "name")
+
+
+def apart(inventory: Inventory) -> Iterator[Problem]:
+    """Two instances never meet in one place."""
+    for one, other in combinations(inventory.instances, 2):
+        place = _place(one)
+        if place == _place(other):
+            cluster = one.get("immich_context")
+            if cluster == other.get("immich_context"):
+                yield _both(
+                    one,
+                    other,
+                    f"{one.name} and {other.name} have the same immich_name {place[0]} in the same immich_namespace {place[1]}, "
+                    "so each would overwrite the other. Give each a namespace of its own.",
+                    "immich_namespace",
+                )
+            elif one.in_run and other.in_run and one.get("immich_rehearsal") and other.get("immich_rehearsal"):
+                yield _both(
+                    one,
+                    other,
+                    f"{one.name} and {other.name} are in different clusters and have the same names there, but a rehearsal has one cluster. "
+                    f"Rehearse one at a time: --limit nas,{one.name}.",
+                    "immich_context",
+                )
+        host = host_of(one.get("immich_url"))
+        if host and host == host_of(other.get("immich_url")):
+            yield _both(one, other, f"immich_url of {one.name} and of {other.name} name the same host {host}. Give each a host name of its own.", "immich_url")
+
+
+def _place(host: Host) -> tuple[str, str]:
+    return str(host.get("immich_name")), str(host.get("immich_namespace"))
+
+
+def _both(one: Host, other: Host, text: str, variable: str) -> Problem:
+    return Problem(one.name, text, (variable,), (other.name,))
+
+
+def _wrong(value: object, longest: int, digit_first: bool = False) -> str:
+    text = str(value)
+    if len(text) > longest:
+        return f"It has {len(text)} characters. Use {longest} at most."
+    if _LABEL.fullmatch(f"a{text}" if digit_first and not text.startswith("-") else text):
+        return ""
+    return f"Use lower-case letters, digits and dashes, {'' if digit_first else 'with a letter first, '}and no dash at the end."
+
+
+RULES = (names, apart)

@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cron expressions: five fields for Immich's scans and for NAS snapshots, six for CloudNativePG's backups."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ..model import Inventory, Problem
+
+_MONTHS = {name: number for number, name in enumerate(("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), 1)}
+_DAYS = {name: number for number, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"))}
+_FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
+    ("second", 0, 59, {}),
+    ("minute", 0, 59, {}),
+    ("hour", 0, 23, {}),
+    ("day of the month", 1, 31, {}),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 6, _DAYS),
+)
+# what both Kubernetes and Immich read
+_NAMED = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+_NAMED_CNPG = (*_NAMED, "@midnight", "@annually")
+_KEEP = re.compile(r"[1-9]\d*[hdwmy]")
+
+
+def scans(inventory: Inventory) -> Iterator[Problem]:
+    """When libraries are scanned."""
+    for host in inventory.instances:
+        for library in host.list("immich_libraries"):
+            schedule = (library.get("scan") or {}).get("schedule")
+            if schedule is not None and (wrong := cron_problem(str(schedule), 5, _NAMED)):
+                yield library.problem(f'scan.schedule is "{schedule}": {wrong}', "scan", "schedule")
+
+
+def backups(inventory: Inventory) -> Iterator[Problem]:
+    """When the database is backed up."""
+    for host in inventory.instances:
+        backup = host.get("immich_database_backup", {})
+        schedule = backup.get("schedule") if isinstance(backup, Mapping) else None
+        if schedule is not None and (wrong := cron_problem(str(schedule), 6, _NAMED_CNPG)):
+            yield Problem(host.name, f'immich_database_backup.schedule is "{schedule}": {wrong}', ("immich_database_backup", "schedule"))
+
+
+def snapshots(inventory: Inventory) -> Iterator[Problem]:
+    """When the NAS takes snapshots, and how long it keeps them."""
+    for host in inventory.nas:
+        for export in host.list("nas_exports"):
+            wanted = export.get("snapshots") or {}
+            schedule, keep = wanted.get("schedule"), wanted.get("keep")
+            if schedule is not None and (wrong := cron_problem(str(schedule), 5, ())):
+                yield export.problem(f'snapshots.schedule is "{schedule}": {wrong}', "snapshots", "schedule")
+            if keep is not None and not _KEEP.fullmatch(str(keep)):
+                yield export.problem(f"snapshots.keep is {keep}. Write a number and h, d, w, m or y, such as 30d.", "snapshots", "keep")
+
+
+def cron_problem(expression: str, count: int, named: tuple[str, ...]) -> str:
+    """What is wrong with a cron expression, as a sentence; nothing when it is fine."""
+    fields = expression.split()
+    example = "0 3 * * *" if count == 5 else "0 0 3 * * *"
+    if expression.startswith("@"):
+        return "" if expression in named else f'use {"one of " + ", ".join(named) + ", or " if named else ""}{_words(count)} fields such as "{example}".'
+    if len(fields) != count:
+        hint = ""
+        if count == 6 and len(fields) == 5:
+            hint = f', seconds first: "0 {expression}"'
+        elif count == 5 and len(fields) == 6:
+            hint = f', without seconds: "{" ".join(fields[1:])}"'
+        return f"it has {len(fields)} fields. Write {_words(count)}{hint or f', such as {chr(34)}{example}{chr(34)}'}."
+    values = []
+    for field, (name, low, high, names) in zip(fields, _FIELDS[6 - count :], strict=True):
+        allowed = _field(field, low, high, names)
+        if allowed is None:
+            spelled = f" or {next(iter(names))}-{list(names)[-1]}" if names else ""
+            return f"{field} is no {name}. Use {low}-{high}{spelled}, *, lists, ranges and steps such as */2."
+        values.append(allowed)
+    if count == 6 and len(values[0]) > 1:
+        return f"its first field is seconds, and {fields[0]} starts it several times a minute. Write 0 first."
+    days, months, weekdays = values[-3:]
+    longest = max(29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for month in months)
+    if len(weekdays) == 7 and min(days) > longest:
+        return f"there is no day {min(days)} in the months that it names."
+    return ""
+
+
+def _field(text: str, low: int, high: int, names: Mapping[str, int]) -> set[int] | None:
+    """The numbers that one field stands for; None when it is not a field."""
+    numbers: set[int] = set()
+    for part in text.split(","):
+        span, slash, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        start = low if span == "*" else _number(first, names)
+        end = high if span == "*" or (slash and not dash) else _number(last, names) if dash else start
+        width = int(step) if step.isdecimal() else 0 if slash else 1
+        if start is None or end is None or not low <= start <= end <= high or width < 1:
+            return None
+        numbers.update(range(start, end + 1, width))
+    return numbers
+
+
+def _number(text: str, names: Mapping[str, int]) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else names.get(text.upper())
+
+
+def _words(count: int) -> str:
+    return {5: "five", 6: "six"}[count]
+
+
+RULES = (scans, backups, snapshots)

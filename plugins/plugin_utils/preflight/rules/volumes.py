@@ -1,0 +1,259 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Volumes: what each one is made of, where it is mounted, and who may write to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import NamedTuple
+
+from ansible_collections.homelab.immich.plugins.module_utils import nas
+from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
+from ansible_collections.homelab.immich.plugins.plugin_utils import volumes
+
+from ..model import Host, Inventory, Item, Problem, did_you_mean, either, listed
+
+# mounting here would hide what the containers need to start
+_SYSTEM = ("/", "/bin", "/build", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/sbin", "/sys", "/usr", "/usr/src", "/usr/src/app", "/usr/src/app/server")
+
+
+class Export(NamedTuple):
+    """An export and the NAS that has it."""
+
+    nas: Host
+    item: Item
+
+    def __str__(self) -> str:
+        return f"export {self.item.get('name')} of NAS {self.nas.name}"
+
+
+class Folder(NamedTuple):
+    """Where the bytes of a volume are: two volumes with nested folders share files."""
+
+    server: str
+    parts: tuple[str, ...]
+
+    def overlaps(self, other: Folder) -> bool:
+        """Whether one is the other, or in it."""
+        shorter = min(len(self.parts), len(other.parts))
+        return self.server == other.server and self.parts[:shorter] == other.parts[:shorter]
+
+
+def export_of(inventory: Inventory, volume: Item) -> Export | None:
+    """The export that a volume names; None when there is none of this name, or more than one, or it makes no sense by itself."""
+    found = exports_named(inventory, _export_name(volume))
+    if len(found) != 1 or nas.problems(found[0].item.value, nas.provider_of(found[0].nas.values)):
+        return None
+    return found[0]
+
+
+def exports_named(inventory: Inventory, name: str) -> list[Export]:
+    """Every export of this name."""
+    return [Export(host, item) for host in inventory.nas for item in host.list("nas_exports") if name and item.get("name") == name]
+
+
+def folder_of(inventory: Inventory, host: Host, volume: Item) -> Folder | None:
+    """Where the bytes of a volume are; None for a volume that nobody else can name."""
+    if claim := volume.get("existing_claim"):
+        return Folder(f"{host.get('immich_context')} {host.get('immich_namespace')}", (str(claim),))
+    export = export_of(inventory, volume)
+    if export is None or export.item.get("protocol") == "smb":
+        return None
+    address = nas.export_address({"inventory_hostname": export.nas.name, **export.nas.values}, export.item.value)
+    return Folder(address, parts(nas.nfs_path(export.item.value, nas.provider_of(export.nas.values))))
+
+
+def parts(path: str) -> tuple[str, ...]:
+    """A path without its slashes."""
+    return tuple(part for part in path.split("/") if part)
+
+
+def within(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or below it."""
+    return parts(path)[: len(parts(folder))] == parts(folder)
+
+
+def pods_of(volume: Item) -> list[str]:
+    """Which pods mount a volume."""
+    return volume.get("pods", ["server"])
+
+
+def media_location(host: Host) -> str | None:
+    """Where the server keeps uploads; None when the version does not say."""
+    try:
+        named = host.get("immich_server_env", {}).get("IMMICH_MEDIA_LOCATION")
+        return named or volumes.media_location([volume.value for volume in server_volumes(host)], host.get("immich_version", ""))
+    except versions.VersionError:
+        return None
+
+
+def server_volumes(host: Host) -> list[Item]:
+    """What the server mounts."""
+    return [volume for volume in host.list("immich_volumes") if volume.get("mount") and "server" in pods_of(volume)]
+
+
+def media_volume(host: Host) -> Item | None:
+    """The volume that holds the uploads."""
+    location = media_location(host)
+    return next((volume for volume in server_volumes(host) if volume.get("mount") == location), None)
+
+
+def one_backend(inventory: Inventory) -> Iterator[Problem]:
+    """A volume is made of exactly one thing."""
+    for host in inventory.instances:
+        for volume in host.list("immich_volumes"):
+            named = volumes.backends(volume.value)
+            if len(named) > 1:
+                yield volume.problem(f"{' and '.join(named)} are both set. A volume has exactly one of {either(volumes.BACKENDS)}: keep one.", named[1])
+            elif not named and not any(volume.value.get(backend) is None and backend in volume.value for backend in volumes.BACKENDS):
+                yield volume.problem(f"nothing says what it is made of. Set one of {either(volumes.BACKENDS)}.")
+
+
+def needs(inventory: Inventory) -> Iterator[Problem]:
+    """What each backend needs, and what it cannot have."""
+    for host in inventory.instances:
+        for volume in host.list("immich_volumes"):
+            if volume.get("size") is None and len(volumes.backends(volume.value)) == 1 and not volume.get("existing_claim"):
+                yield volume.problem("size is not set. Write a Kubernetes quantity such as 200Gi; on NFS it is bookkeeping only.", "size")
+            if volume.get("mount_options") and not volume.get("nfs"):
+                yield volume.problem("mount_options are for NFS, and this volume is not on NFS. Remove them.", "mount_options")
+            if "soft" in volume.get("mount_options", []):
+                text = "mount_options have soft: an I/O error then looks like a deleted photo, and Immich puts it in the trash. Use hard."
+                yield volume.problem(text, "mount_options", warning=True)
+
+
+def known_exports(inventory: Inventory) -> Iterator[Problem]:
+    """A volume names an export that one NAS has, over NFS."""
+    names = sorted({str(item.get("name")) for host in inventory.nas for item in host.list("nas_exports") if item.get("name")})
+    for host in inventory.instances:
+        for volume in host.list("immich_volumes"):
+            name = _export_name(volume)
+            found = exports_named(inventory, name)
+            if name and not found:
+                offered = f"nas_exports of the group nas name {listed(names)}." if names else "No host of the group nas has nas_exports."
+                yield volume.problem(f"no NAS has an export {name}. {offered}{did_you_mean(name, names)}", "nfs", "export")
+            elif len({export.nas.name for export in found}) > 1:
+                where = " and on ".join(export.nas.name for export in found)
+                yield volume.problem(f"export {name} is on {where}. Give the exports different names.", "nfs", "export")
+            elif found and found[0].item.get("protocol") == "smb":
+                yield volume.problem(f"{found[0]} is SMB, which this release cannot mount. Export it over NFS.", "nfs", "export")
+
+
+def access_matches(inventory: Inventory) -> Iterator[Problem]:
+    """What is read-only on the NAS cannot be written by Immich."""
+    for _host, volume, export in _exported(inventory):
+        if volume.get("access") != "ro" and export.item.get("access") == "ro":
+            yield volume.problem(f"access is rw, but {export} is read-only. Set access: ro, or access: rw on the export.", "access")
+
+
+def owner_matches(inventory: Inventory) -> Iterator[Problem]:
+    """The uid of the pods, as the NAS sees it, may do what the volume is for."""
+    for host, volume, export in _exported(inventory):
+        writes = volume.get("access") != "ro"
+        if export.item.get("protocol") == "smb" or (writes and export.item.get("access") == "ro"):
+            continue  # said elsewhere
+        run_as = host.get("immich_run_as", {})
+        uid, gid = run_as.get("uid", 0), run_as.get("gid", 0)
+        answer = nas.can(uid, gid, (), export.item.value, "write" if writes else "read")
+        if answer.allowed is False:
+            who = f"immich_run_as is {uid}:{gid}" if run_as else "immich_run_as is not set, so the pods run as root"
+            yield volume.problem(
+                f"Immich may not {'write to' if writes else 'read'} {export}: {answer.reason}. "
+                f"{who}; set it to the owner of the folder, or change squash or owner of the export.",
+                "nfs",
+            )
+
+
+def mounts(inventory: Inventory) -> Iterator[Problem]:
+    """Each mount is an absolute folder, of one volume, and hides nothing that the container needs."""
+    for host in inventory.instances:
+        mounted = [volume for volume in host.list("immich_volumes") if volume.get("mount")]
+        for volume in mounted:
+            mount = str(volume.get("mount"))
+            clean = "/" + "/".join(part for part in parts(mount) if part not in (".", ".."))
+            if mount != clean or ":" in mount:
+                yield volume.problem(f"mount is {mount}. Write an absolute folder, without a slash at its end, such as {clean.replace(':', '')}.", "mount")
+            elif mount in _SYSTEM or within(mount, "/proc") or within(mount, "/sys") or within(mount, "/dev"):
+                yield volume.problem(f"mount {mount} would hide what the container needs. Mount it elsewhere, such as /mnt/{volume.get('name')}.", "mount")
+        for first, second in combinations(mounted, 2):
+            if not set(pods_of(first)) & set(pods_of(second)):
+                continue
+            if parts(str(first.get("mount"))) == parts(str(second.get("mount"))):
+                yield second.problem(f"mount {second.get('mount')} is the mount of {first} too. Give each volume a mount of its own.", "mount")
+                continue
+            outer, inner = sorted((first, second), key=lambda volume: len(parts(str(volume.get("mount")))))
+            if within(str(inner.get("mount")), str(outer.get("mount"))) and outer.get("access") == "ro":
+                yield inner.problem(
+                    f"mount {inner.get('mount')} is in {outer}, which is read-only, so nobody can make the folder to mount it on. "
+                    f"Make sure that it exists there, or mount it elsewhere.",
+                    "mount",
+                    warning=True,
+                )
+
+
+def media(inventory: Inventory) -> Iterator[Problem]:
+    """One volume holds the uploads, and the server may write to it."""
+    for host in inventory.instances:
+        location = media_location(host)
+        if location is None:
+            continue
+        volume = media_volume(host)
+        if volume is None:
+            mounted = [f"{other.get('mount')} ({', '.join(pods_of(other))})" for other in host.list("immich_volumes") if other.get("mount")]
+            yield Problem(
+                host.name,
+                f"immich_volumes: none is mounted at {location} in the server, where Immich {host.get('immich_version')} keeps what is uploaded. "
+                f"Mounted are {listed(mounted, 'none')}. Add one, such as {{name: media, mount: {location}, size: 1Ti, nfs: {{export: …}}}}.",
+                ("immich_volumes",),
+            )
+        elif volume.get("access") == "ro":
+            yield volume.problem(f"access is ro, but Immich keeps what is uploaded in {location}. Set access: rw.", "access")
+
+
+def not_shared(inventory: Inventory) -> Iterator[Problem]:
+    """What one instance writes, no other has: two would delete and rename each other's files."""
+    placed = ((host, volume, folder_of(inventory, host, volume)) for host in inventory.instances for volume in host.list("immich_volumes"))
+    everything = [(host, volume, folder) for host, volume, folder in placed if folder is not None]
+    for (one, first, here), (other, second, there) in combinations(everything, 2):
+        if one.name == other.name or not here.overlaps(there):
+            continue
+        writers = [f"{volume} of {host.name}" for host, volume in ((one, first), (other, second)) if volume.get("access") != "ro"]
+        if writers:
+            how = "the same files as" if here == there else "files in" if len(here.parts) > len(there.parts) else "the parent folder of"
+            where = f"claim {first.get('existing_claim')}" if first.get("existing_claim") else f"/{'/'.join(here.parts)}"
+            yield Problem(
+                one.name,
+                f"{first} of {one.name} has {how} {second} of {other.name} ({where}), and {' and '.join(writers)} may write to them. "
+                "Give each instance a folder of its own, or set access: ro on both.",
+                first.at,
+                (other.name,),
+            )
+
+
+def unique_names(inventory: Inventory) -> Iterator[Problem]:
+    """A volume's name becomes the name of its claim."""
+    for host in inventory.instances:
+        seen: dict[str, Item] = {}
+        for volume in host.list("immich_volumes"):
+            name = str(volume.get("name", ""))
+            if name and name in seen:
+                yield volume.problem(f"the name is taken by immich_volumes[{seen[name].at[1]}]. Give each volume a name of its own.", "name")
+            seen.setdefault(name, volume)
+
+
+def _export_name(volume: Item) -> str:
+    return str((volume.get("nfs") or {}).get("export") or "")
+
+
+def _exported(inventory: Inventory) -> Iterator[tuple[Host, Item, Export]]:
+    """Every volume whose export is found and makes sense."""
+    for host in inventory.instances:
+        for volume in host.list("immich_volumes"):
+            export = export_of(inventory, volume)
+            if export is not None:
+                yield host, volume, export
+
+
+RULES = (one_backend, needs, known_exports, access_matches, owner_matches, mounts, media, not_shared, unique_names)
