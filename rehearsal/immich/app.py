@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stand-in as an HTTP application: which server a request is for, who asks, what is answered."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+# importing these registers their routes
+from . import accounts, config, info, jobs, libraries, users  # noqa: F401
+from .dialects import data
+from .errors import Refused, not_a_uuid
+from .instance import Instance, NotReady
+from .routes import Call, Route, find
+from .server import Server
+from .validate import Validator, is_uuid
+
+log = logging.getLogger(__name__)
+
+# /api/v1/namespaces/immich/services/immich-server:2283/proxy/api/server/ping; the service may be named with its scheme
+PROXY = re.compile(r"/api/v1/namespaces/(?P<namespace>[^/]+)/services/(?:http:)?(?P<service>[^/:]+)(?::[^/:]+)?/proxy(?P<path>/.*)?")
+
+
+Instances = Callable[[str, str], Instance]  # (namespace, service) -> Instance; LookupError or NotReady when there is none
+
+
+class StandIn:
+    """Every Immich server of a rehearsal: started when first asked for, restarted when told something else about it."""
+
+    def __init__(self, state_dir: Path, job_seconds: float = 0.02) -> None:
+        self.state_dir, self.job_seconds = state_dir, job_seconds
+        self.servers: dict[str, Server] = {}  # by Instance.key
+
+    async def server(self, instance: Instance) -> Server:
+        """The running server of an instance; raises NotReady with the reason when it does not start."""
+        running = self.servers.get(instance.key)
+        if running and running.instance == instance:
+            return running
+        if running:
+            await self.stop(instance.key)
+        self.servers[instance.key] = Server(instance, self.state_dir, self.job_seconds)
+        return self.servers[instance.key]
+
+    async def stop(self, key: str) -> None:
+        """End a server, as a deleted pod does; its database stays."""
+        server = self.servers.pop(key, None)
+        if server:
+            await server.jobs.stop()
+
+    async def close(self) -> None:
+        for key in list(self.servers):
+            await self.stop(key)
+
+    async def dispatch(self, request: web.Request, instance: Instance, subpath: str) -> web.Response:
+        """Answer a request for an instance; subpath is what follows its address, `/api/server/ping` for one."""
+        server = await self.server(instance)
+        correlation_id = secrets.token_hex(4)
+        try:
+            return await answer(server, request, subpath)
+        except Refused as refused:
+            headers = {"X-Correlation-ID": correlation_id} if server.version >= (3, 0, 0) else {}
+            return web.json_response(refused.body(server.version, correlation_id), status=refused.status, headers=headers)
+
+
+async def answer(server: Server, request: web.Request, subpath: str) -> web.Response:
+    if not subpath.startswith("/api/"):
+        # the web app answers every other path
+        return web.Response(text="<!DOCTYPE html><title>Immich (rehearsal)</title>", content_type="text/html")
+    found = find(request.method, subpath.removeprefix("/api").rstrip("/"), server.version)
+    if not found:
+        raise Refused(404, f"Cannot {request.method} {subpath}")
+    route, params = found
+    call = Call(params, dict(request.query), {})
+    if not route.public:
+        accounts.authenticate(server, request.headers, request.query, request.cookies, call)
+        authorize(server, route, call)
+    if "id" in params and not is_uuid(params["id"]):
+        raise not_a_uuid("id")
+    if route.body:
+        call.body = Validator(server.version).body(schema(route.body, server), await read_json(request))
+    result = route.handler(server, call)
+    if request.method != "GET":
+        server.db.save()
+    response = web.Response(status=route.status) if result is None else web.json_response(result, status=route.status)
+    if route.handler is accounts.login:
+        response.set_cookie("immich_access_token", result["accessToken"], httponly=True, samesite="Lax")
+        response.set_cookie("immich_auth_type", "password", httponly=True, samesite="Lax")
+        response.set_cookie("immich_is_authenticated", "true", samesite="Lax")
+    return response
+
+
+def authorize(server: Server, route: Route, call: Call) -> None:
+    if route.admin and not call.user["isAdmin"]:
+        raise Refused(403, "Forbidden")
+    if call.key and route.permission and not accounts.granted([route.permission], call.key["permissions"]):
+        raise Refused(403, f"Missing required permission: {route.permission}")
+
+
+def schema(name: str, server: Server) -> dict[str, Any]:
+    return data("system_config", server.version) if name == "SystemConfigDto" else data("requests", server.version)[name]
+
+
+async def read_json(request: web.Request) -> Any:
+    text = await request.text()
+    try:
+        return json.loads(text) if text.strip() else {}
+    except ValueError as error:
+        raise Refused(400, f"Unexpected token in JSON: {error}") from None
+
+
+def kubernetes_status(code: int, reason: str, message: str) -> web.Response:
+    """What the API server's service proxy says in the place of a service."""
+    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason, "code": code}
+    return web.json_response(body, status=code)
+
+
+async def respond(standin: StandIn, request: web.Request, namespace: str, service: str, instances: Instances, subpath: str) -> web.Response:
+    """Answer for a service, or say in the API server's words why nothing does."""
+    try:
+        return await standin.dispatch(request, instances(namespace, service), subpath)
+    except LookupError:
+        return kubernetes_status(404, "NotFound", f'services "{service}" not found')
+    except NotReady as reason:
+        log.info("Immich %s/%s does not answer: %s", namespace, service, reason)
+        return kubernetes_status(503, "ServiceUnavailable", f'no endpoints available for service "{service}"')
+
+
+def create_app(instances: Instances, state_dir: Path, standin: StandIn | None = None, root: bool = False) -> web.Application:
+    """Serve instances behind the addresses of the API server's service proxy; with root, `/` is instances("", "") too."""
+    standin = standin or StandIn(state_dir)
+    app = web.Application(client_max_size=64 * 2**20)
+
+    async def handle(request: web.Request) -> web.Response:
+        match = PROXY.fullmatch(request.path)
+        if match:
+            return await respond(standin, request, match["namespace"], match["service"], instances, match["path"] or "/")
+        if root:
+            return await respond(standin, request, "", "", instances, request.path)
+        return kubernetes_status(404, "NotFound", "the server could not find the requested resource")
+
+    async def close(_: web.Application) -> None:
+        await standin.close()
+
+    app.router.add_route("*", "/{path:.*}", handle)
+    app.on_cleanup.append(close)
+    return app
