@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -31,8 +30,6 @@ def main() -> int:
     command.add_argument("component", nargs="?", choices=[*control_plane.COMPONENTS, "audit"], help="the component whose log is printed")
     arguments = parser.parse_args()
 
-    # A terminated bring-up cleans up like an interrupted one.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     progress = Progress()
     try:
         return globals()[f"_{arguments.command}"](arguments, progress)
@@ -72,7 +69,7 @@ def _status(arguments: argparse.Namespace, progress: Progress) -> int:
 def _logs(arguments: argparse.Namespace, progress: Progress) -> int:
     home = state.home(arguments.inventory)
     if not home.exists():
-        raise state.NotRunning(f"no rehearsal is running in {home}")
+        raise state.NotRunning(f"No rehearsal is running in {home}.")
     for path in sorted((home / "logs").iterdir()):
         if arguments.component is None:
             print(f"==> {path} <==", *path.read_text(errors="replace").splitlines()[-10:], sep="\n")

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import binaries, control_plane, crds, processes, state
@@ -19,6 +24,19 @@ def _locked(home: Path, progress: Progress):
     return processes.lock(home.parent / f".{home.name}.lock", progress, f"another run that works on {home.name}")
 
 
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """A bring-up that is terminated cleans up like one that is interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def up(inventory: str, spec: dict | None, progress: Progress) -> bool:
     """Make the rehearsal of this inventory run, as `spec` says. Returns whether anything was started or changed."""
     try:
@@ -27,7 +45,7 @@ def up(inventory: str, spec: dict | None, progress: Progress) -> bool:
     except ImportError as error:
         raise RehearsalError(f"The rehearsal needs the Python package {error.name}; install what requirements.txt of homelab.immich lists.") from None
     home = state.home(inventory)
-    with _locked(home, progress):
+    with _terminable(), _locked(home, progress):
         if (home / "state.json").exists() and all(control_plane.running(home).values()):
             changed = _write_spec(home, inventory, spec)
             if changed:

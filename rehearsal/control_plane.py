@@ -35,8 +35,9 @@ USERS = {
     "etcd": "",
 }
 PROVISIONER = "rehearsal.homelab.immich/"
+DEFAULT_CLASS = "standard"  # what a claim gets that names no class
 # Classes that wait for a first consumer in real life; the others bind at once.
-WAIT_FOR_FIRST_CONSUMER = {"local-path", "local-storage", "openebs-hostpath", "topolvm-provisioner"}
+WAIT_FOR_FIRST_CONSUMER = {"standard", "local-path", "local-storage", "openebs-hostpath", "topolvm-provisioner"}
 NODES = ("rehearsal-1", "rehearsal-2")
 
 
@@ -247,22 +248,23 @@ def _apply_nodes(api: Api) -> None:
 
 
 def apply_spec(home: Path, port: int, spec: dict) -> None:
-    """Make the cluster have the storage classes that the inventory names, and no others."""
+    """Make the cluster have the storage classes that the inventory names and a default one, and no others."""
     api = Api(home, port)
     path = "/apis/storage.k8s.io/v1/storageclasses"
     live = {item["metadata"]["name"] for item in api.request("GET", path)["items"] if item["provisioner"].startswith(PROVISIONER)}
-    for name in spec["storage_classes"]:
+    wanted = {DEFAULT_CLASS, *spec["storage_classes"]}
+    for name in sorted(wanted):
         body = {
             "apiVersion": "storage.k8s.io/v1",
             "kind": "StorageClass",
-            "metadata": {"name": name},
+            "metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": str(name == DEFAULT_CLASS).lower()}},
             "provisioner": PROVISIONER + name,
             "reclaimPolicy": "Delete",
             "allowVolumeExpansion": True,
             "volumeBindingMode": "WaitForFirstConsumer" if name in WAIT_FOR_FIRST_CONSUMER else "Immediate",
         }
         api.apply(f"{path}/{name}", body)
-    for name in sorted(live - set(spec["storage_classes"])):
+    for name in sorted(live - wanted):
         api.request("DELETE", f"{path}/{name}")
 
 

@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 class RehearsalError(Exception):
@@ -49,12 +51,20 @@ def home(inventory: str | os.PathLike[str]) -> Path:
     return homes() / f"{slug}-{hashlib.sha1(path.encode(), usedforsecurity=False).hexdigest()[:8]}"
 
 
+def home_of_run(variables: Mapping[str, Any]) -> Path:
+    """The same, for whoever runs inside Ansible: the first inventory that was given counts."""
+    sources = variables.get("ansible_inventory_sources") or []
+    if not sources and not os.environ.get("IMMICH_REHEARSAL"):
+        raise NotRunning("A rehearsal belongs to an inventory, and none was given: run with -i INVENTORY, or set IMMICH_REHEARSAL to a name.")
+    return home(str(sources[0]) if sources else "")
+
+
 def read(home: Path) -> dict:
     """The state of the rehearsal in this folder: addresses, credentials of its stand-ins, process ids."""
     try:
         return json.loads((home / "state.json").read_text())
     except FileNotFoundError:
-        raise NotRunning(f"no rehearsal is running in {home}") from None
+        raise NotRunning(f"No rehearsal is running in {home}.") from None
 
 
 def write_json(path: Path, data: dict) -> None:

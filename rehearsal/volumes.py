@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from ..plugins.module_utils import nas
 from .cluster import Cluster
 from .control_plane import PROVISIONER
 
@@ -33,11 +34,13 @@ class Volumes:
         """The folder of an NFS export and whether the NAS allows no more than reading. An export that is not there is an empty folder, as a NAS
         with an unmounted dataset would show it."""
         for name, host in self._spec()["nas"].items():
-            if server in (host["address"], name):
-                folder = self._home / "nas" / name / path.strip("/")
-                read_only = any(export.get("access") == "ro" and path.rstrip("/").endswith(_path(export)) for export in host["exports"])
-                if folder.is_dir() and is_below(folder, self._home / "nas" / name):
-                    return folder, read_only
+            facts = {"inventory_hostname": name, "ansible_host": host["address"]}
+            here = [export for export in host["exports"] if server == nas.export_address(facts, export)]
+            if here or server == host["address"]:
+                below = self._home / "nas" / name
+                folder = below / path.strip("/")
+                if folder.is_dir() and is_below(folder, below):
+                    return folder, any(_covers(export, host["provider"], path) and export.get("access") == "ro" for export in here)
         return self._empty(f"{server}{path}"), False
 
     def _empty(self, what: str) -> Path:
@@ -96,9 +99,12 @@ class Volumes:
         return folder
 
 
-def _path(export: dict) -> str:
-    """Where an export is on its NAS."""
-    return str(export.get("path") or f"/mnt/{export.get('dataset', export.get('name', ''))}").rstrip("/")
+def _covers(export: dict, provider: str, path: str) -> bool:
+    """Whether a path is in this export."""
+    try:
+        return f"{path.rstrip('/')}/".startswith(nas.nfs_path(export, provider).rstrip("/") + "/")
+    except (KeyError, ValueError):  # an export that preflight refuses
+        return False
 
 
 async def provision(home: Path, cluster: Cluster) -> None:

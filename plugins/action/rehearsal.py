@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring up the rehearsal that the inventory asks for, before anything else happens in a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible_collections.homelab.immich.plugins.module_utils import nas
+from ansible_collections.homelab.immich.rehearsal import bringup, state
+from ansible_collections.homelab.immich.rehearsal.progress import Progress
+
+
+class ActionModule(ActionBase):
+    """The action behind homelab.immich.rehearsal; the documentation is with the module of that name."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Start or update the rehearsal. It runs in check mode too: there is nothing to check against without it, and it changes nothing outside itself."""
+        super().run(tmp, task_vars)
+        self.validate_argument_spec(argument_spec={})
+        variables = task_vars or {}
+        hostvars, groups = variables["hostvars"], variables["groups"]
+        if not rehearses(hostvars, groups["all"]):
+            return {"changed": False, "rehearsal": False}
+        inventory = (variables.get("ansible_inventory_sources") or [""])[0]
+        spec = {"inventory": os.path.realpath(inventory)} | from_inventory(hostvars, groups)
+        try:
+            home = state.home_of_run(variables)
+            changed = bringup.up(inventory, spec, Progress(self._display.display))
+        except state.RehearsalError as error:
+            raise AnsibleActionFail(str(error)) from None
+        return {"changed": changed, "rehearsal": True, "home": str(home)}
+
+
+def _value(hostvars: Mapping[str, Any], host: str, name: str) -> Any:
+    """One variable of one host. The others are left alone: they may need a vault, and are nothing to us."""
+    try:
+        return hostvars[host].get(name)
+    except AnsibleError as error:
+        raise AnsibleActionFail(f"{name} of host {host} cannot be resolved, and the rehearsal needs it: {error}") from None
+
+
+def rehearses(hostvars: Mapping[str, Any], hosts: list[str]) -> bool:
+    """Whether this inventory rehearses; all hosts have to agree."""
+    answers = {host: boolean(_value(hostvars, host, "immich_rehearsal") or False, strict=False) for host in hosts}
+    if len(set(answers.values())) > 1:
+        lists = {answer: ", ".join(sorted(host for host in hosts if answers[host] is answer)) for answer in (True, False)}
+        raise AnsibleActionFail(
+            f"immich_rehearsal is true for {lists[True]} and false for {lists[False]}, and half a rehearsal would touch real things. Set it once, in all.vars."
+        )
+    return any(answers.values())
+
+
+def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]]) -> dict[str, Any]:
+    """What the rehearsal has to have: the storage classes that instances name, and the NAS with what they export."""
+    classes = set()
+    for host in groups.get("immich", []):
+        named = [name for name in hostvars[host] if name.startswith("immich_") and name.endswith("_storage_class")]
+        classes |= {_value(hostvars, host, name) for name in named}
+        classes |= {volume.get("storage_class") for volume in _value(hostvars, host, "immich_volumes") or [] if isinstance(volume, Mapping)}
+    appliances = {}
+    for host in groups.get("nas", []):
+        facts = {name: _value(hostvars, host, name) for name in ("nas_provider", "ansible_host", "nas_exports")}
+        appliances[host] = {
+            "provider": nas.provider_of(facts),
+            "address": str(facts["ansible_host"] or host),
+            "exports": [dict(export) for export in facts["nas_exports"] or [] if isinstance(export, Mapping)],
+        }
+    return {"storage_classes": sorted(str(name) for name in classes if name), "nas": appliances}
