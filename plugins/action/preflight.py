@@ -100,11 +100,13 @@ def _origin(raw: Mapping[str, Any], at: Path) -> str:
     """The file and line that a value comes from, or what it is in; empty where Ansible does not know."""
     origin, value = None, raw
     for part in at:
+        # a boolean and a null carry no origin, their key does
+        key = next((key for key in value if key == part), None) if isinstance(value, Mapping) else None
         try:
             value = value[part]
         except (KeyError, IndexError, TypeError):
             break
-        origin = (Origin and Origin.get_tag(value)) or origin
+        origin = Origin and (Origin.get_tag(value) or Origin.get_tag(key)) or origin
     if origin is None or not origin.path:
         return str(origin or "")
     return f"{os.path.relpath(origin.path)}{f':{origin.line_num}' if origin.line_num else ''}"

@@ -38,7 +38,8 @@ def check(given: Sequence[Given], known: Mapping[str, Mapping[str, Any]]) -> lis
         problems += [Problem(one.host, f"{subject(at, one.values)} {why}", at) for at, why in one.broken.items()]
         problems += unknown(one, every) + checked.problems
         kept = checked.values | {name: one.values[name] for name in ("ansible_host", "inventory_hostname") if name in one.values}
-        hosts[one.group].append(Host(one.host, kept, one.named, one.in_run, frozenset(checked.secrets)))
+        flaws = frozenset(problem.at for problem in checked.problems) | frozenset(one.broken)
+        hosts[one.group].append(Host(one.host, kept, one.named, one.in_run, frozenset(checked.secrets), flaws))
     inventory = Inventory(tuple(hosts["immich"]), tuple(hosts["nas"]))
     for rule in rules.RULES:
         problems += rule(inventory)
@@ -49,10 +50,13 @@ def check(given: Sequence[Given], known: Mapping[str, Mapping[str, Any]]) -> lis
 def unknown(one: Given, known: Iterable[str]) -> list[Problem]:
     """Variables that look like ours and are not."""
     known = set(known)
-    strangers = [name for name in one.named if name.startswith(PREFIXES) and name not in known]
-    return [
-        Problem(one.host, f"{name} is not a variable of this collection.{did_you_mean(name, known) or ' Remove it.'}", (name,)) for name in sorted(strangers)
-    ]
+    problems = []
+    for name in sorted(name for name in one.named if name.startswith(PREFIXES) and name not in known):
+        prefix = next(prefix for prefix in PREFIXES if name.startswith(prefix))
+        near = did_you_mean(name.removeprefix(prefix), (entry.removeprefix(prefix) for entry in known if entry.startswith(prefix)))
+        advice = near.replace("mean ", f"mean {prefix}") or " Remove it."
+        problems.append(Problem(one.host, f"{name} is not a variable of this collection.{advice}", (name,)))
+    return problems
 
 
 def merged(problems: Iterable[Problem]) -> list[Problem]:

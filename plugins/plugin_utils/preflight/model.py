@@ -33,11 +33,16 @@ class Host:
     given: frozenset[str] = frozenset()  # what the inventory itself sets
     in_run: bool = True
     secrets: frozenset[Path] = frozenset()  # values that no message may show
+    flaws: frozenset[Path] = frozenset()  # values that are wrong by themselves
 
     def get(self, variable: str, default: Any = None) -> Any:
         """The value of a variable; the default where it is unset or invalid."""
         value = self.values.get(variable)
         return default if value is None else value
+
+    def sound(self, *at: str | int) -> bool:
+        """Whether nothing is wrong with the value at a place, or in it; otherwise what seems to be missing may be there, misspelt."""
+        return not any(flaw[: len(at)] == at for flaw in self.flaws)
 
     def list(self, variable: str) -> Iterator[Item]:
         """The elements of a list of mappings, each with its place."""
@@ -101,9 +106,12 @@ def subject(at: Path, values: Mapping[str, Any]) -> str:
 
 def did_you_mean(word: Any, known: Iterable[Any]) -> str:
     """A sentence that names the nearest known word, with a space in front; nothing when none is near."""
-    words = {str(entry).lower(): str(entry) for entry in known}
-    near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.7)
-    return f" Did you mean {words[near[0]]}?" if near else ""
+    text, words = str(word).lower(), {str(entry).lower(): str(entry) for entry in known}
+    for near in difflib.get_close_matches(text, words, n=1, cutoff=0.75):
+        same = sum(block.size for block in difflib.SequenceMatcher(None, near, text).get_matching_blocks())
+        if len(text) + len(near) - 2 * same <= 4:  # long words with a common part are near by ratio alone
+            return f" Did you mean {words[near]}?"
+    return ""
 
 
 def listed(words: Iterable[Any], nothing: str = "none") -> str:

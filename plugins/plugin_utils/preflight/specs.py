@@ -83,13 +83,13 @@ class Checked:
                     self._say((*at, key), f"is not set. It is {_about(options[key])}")
             else:  # a constraint between keys, which Ansible's sentence names
                 self._say(at, f"is incomplete or contradictory: {error}.")
-        clean = {}
+        clean = {}  # defaults of variables are filled in; those of keys are not, for the roles, since Ansible does not do that either
         for key, entry in options.items():
             if entry.get("no_log"):
                 self.secrets.add((*at, key))
             if key in value and key not in present and entry.get("default") is not None:  # templates would get the null, not the default
                 self._say((*at, key), f"is empty. Give it a value, or remove it to have the default ({_shown(entry['default'])}).")
-            checked = self._value((*at, key), entry, present[key]) if key in present else deepcopy(entry.get("default"))
+            checked = self._value((*at, key), entry, present[key]) if key in present else None if at else deepcopy(entry.get("default"))
             if checked is not None:
                 clean[key] = checked
         return clean

@@ -34,7 +34,7 @@ def _wrong_path(inventory: Inventory, host: Host, path: str, location: str | Non
         return f"is in {location}, where Immich keeps its own files, and the server refuses it. Mount the photos elsewhere, such as /mnt/photos."
     if location and within(location, path):
         return f"contains {location}, where Immich keeps its own files. Name the folders of the photos."
-    if not any(within(path, mount) for mount in mounts):
+    if not any(within(path, mount) for mount in mounts) and host.sound("immich_volumes"):
         return f"is under no volume of the server. Volumes mount {listed(mounts, 'nothing')}.{did_you_mean(path, mounts)}"
     if _is_media_by_another_name(inventory, host, path):
         return f"is the folder of the uploads in {location} by another mount, so each upload would appear twice. Keep photos and uploads apart."
@@ -62,9 +62,10 @@ def owners(inventory: Inventory) -> Iterator[Problem]:
     """A library belongs to somebody whom this inventory creates."""
     for host in inventory.instances:
         people = [str(email) for email in (host.get("immich_admin_email"), *(user.get("email") for user in host.list("immich_users"))) if email]
+        sound = host.sound("immich_admin_email") and host.sound("immich_users")
         for library in host.list("immich_libraries"):
             owner = library.get("owner")
-            if owner is not None and _owner(library) not in {email.lower() for email in people}:
+            if owner is not None and _owner(library) not in {email.lower() for email in people} and sound:
                 near = did_you_mean(owner, people)
                 yield library.problem(
                     f"owner {owner} is nobody whom this inventory creates. immich_admin_email and immich_users name {listed(people, 'nobody')}.{near}", "owner"

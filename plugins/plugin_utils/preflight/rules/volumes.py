@@ -107,7 +107,7 @@ def one_backend(inventory: Inventory) -> Iterator[Problem]:
             named = volumes.backends(volume.value)
             if len(named) > 1:
                 yield volume.problem(f"{' and '.join(named)} are both set. A volume has exactly one of {either(volumes.BACKENDS)}: keep one.", named[1])
-            elif not named and not any(volume.value.get(backend) is None and backend in volume.value for backend in volumes.BACKENDS):
+            elif not named and host.sound(*volume.at):
                 yield volume.problem(f"nothing says what it is made of. Set one of {either(volumes.BACKENDS)}.")
 
 
@@ -115,7 +115,7 @@ def needs(inventory: Inventory) -> Iterator[Problem]:
     """What each backend needs, and what it cannot have."""
     for host in inventory.instances:
         for volume in host.list("immich_volumes"):
-            if volume.get("size") is None and len(volumes.backends(volume.value)) == 1 and not volume.get("existing_claim"):
+            if volume.get("size") is None and len(volumes.backends(volume.value)) == 1 and not volume.get("existing_claim") and host.sound(*volume.at):
                 yield volume.problem("size is not set. Write a Kubernetes quantity such as 200Gi; on NFS it is bookkeeping only.", "size")
             if volume.get("mount_options") and not volume.get("nfs"):
                 yield volume.problem("mount_options are for NFS, and this volume is not on NFS. Remove them.", "mount_options")
@@ -131,7 +131,7 @@ def known_exports(inventory: Inventory) -> Iterator[Problem]:
         for volume in host.list("immich_volumes"):
             name = _export_name(volume)
             found = exports_named(inventory, name)
-            if name and not found:
+            if name and not found and all(host.sound("nas_exports") for host in inventory.nas):
                 offered = f"nas_exports of the group nas name {listed(names)}." if names else "No host of the group nas has nas_exports."
                 yield volume.problem(f"no NAS has an export {name}. {offered}{did_you_mean(name, names)}", "nfs", "export")
             elif len({export.nas.name for export in found}) > 1:
@@ -197,7 +197,7 @@ def media(inventory: Inventory) -> Iterator[Problem]:
     """One volume holds the uploads, and the server may write to it."""
     for host in inventory.instances:
         location = media_location(host)
-        if location is None:
+        if location is None or not host.sound("immich_volumes"):
             continue
         volume = media_volume(host)
         if volume is None:
