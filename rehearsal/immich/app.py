@@ -10,6 +10,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,27 +39,35 @@ class StandIn:
 
     def __init__(self, state_dir: Path, job_seconds: float = 0.02) -> None:
         self.state_dir, self.job_seconds = state_dir, job_seconds
-        self.servers: dict[str, Server] = {}  # by Instance.key
+        self.servers: dict[str, Server] = {}  # by database: two Services may lead to one server
+        self.failures: dict[str, str] = {}
 
     async def server(self, instance: Instance) -> Server:
         """The running server of an instance; raises NotReady with the reason when it does not start."""
-        running = self.servers.get(instance.key)
-        if running and running.instance == instance:
+        running = self.servers.get(instance.database)
+        if running and replace(running.instance, key=instance.key) == instance:
             return running
-        if running:
-            await self.stop(instance.key)
-        self.servers[instance.key] = Server(instance, self.state_dir, self.job_seconds)
-        return self.servers[instance.key]
+        await self.stop(instance.database)
+        try:
+            server = Server(instance, self.state_dir, self.job_seconds)
+        except NotReady as reason:
+            if self.failures.get(instance.database) != str(reason):  # once, not for every request that waits for it
+                log.warning("Immich %s v%s does not start: %s", instance.key, instance.version, reason)
+            self.failures[instance.database] = str(reason)
+            raise
+        self.failures.pop(instance.database, None)
+        self.servers[instance.database] = server
+        return server
 
-    async def stop(self, key: str) -> None:
+    async def stop(self, database: str) -> None:
         """End a server, as a deleted pod does; its database stays."""
-        server = self.servers.pop(key, None)
+        server = self.servers.pop(database, None)
         if server:
             await server.jobs.stop()
 
     async def close(self) -> None:
-        for key in list(self.servers):
-            await self.stop(key)
+        for database in list(self.servers):
+            await self.stop(database)
 
     async def dispatch(self, request: web.Request, instance: Instance, subpath: str) -> web.Response:
         """Answer a request for an instance; subpath is what follows its address, `/api/server/ping` for one."""
@@ -129,8 +138,7 @@ async def respond(standin: StandIn, request: web.Request, namespace: str, servic
         return await standin.dispatch(request, instances(namespace, service), subpath)
     except LookupError:
         return kubernetes_status(404, "NotFound", f'services "{service}" not found')
-    except NotReady as reason:
-        log.info("Immich %s/%s does not answer: %s", namespace, service, reason)
+    except NotReady:
         return kubernetes_status(503, "ServiceUnavailable", f'no endpoints available for service "{service}"')
 
 
@@ -139,17 +147,20 @@ def create_app(instances: Instances, state_dir: Path, standin: StandIn | None = 
     standin = standin or StandIn(state_dir)
     app = web.Application(client_max_size=64 * 2**20)
 
-    async def handle(request: web.Request) -> web.Response:
+    async def proxied(request: web.Request) -> web.Response:
         match = PROXY.fullmatch(request.path)
         if match:
             return await respond(standin, request, match["namespace"], match["service"], instances, match["path"] or "/")
-        if root:
-            return await respond(standin, request, "", "", instances, request.path)
         return kubernetes_status(404, "NotFound", "the server could not find the requested resource")
+
+    async def direct(request: web.Request) -> web.Response:
+        return await respond(standin, request, "", "", instances, request.path)
 
     async def close(_: web.Application) -> None:
         await standin.close()
 
-    app.router.add_route("*", "/{path:.*}", handle)
+    app.router.add_route("*", "/api/v1/namespaces/{path:.*}", proxied)
+    if root:
+        app.router.add_route("*", "/{path:.*}", direct)
     app.on_cleanup.append(close)
     return app

@@ -126,7 +126,7 @@ class Server:
         self.instance = replace(self.instance, env={**self.instance.env, **env})
 
     def restart(self) -> None:
-        self.run(self.standin.stop(self.instance.key))
+        self.run(self.standin.stop(self.instance.database))
 
     def fail_next(self, count: int = 1, how: int | str = 503) -> None:
         """The next requests get this status, or have their connection reset ("reset")."""
