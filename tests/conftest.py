@@ -8,8 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible.plugins.loader import init_plugin_loader
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+# Ansible's importer, before a test imports anything of the collection: without it no plugin is found by its full name.
+init_plugin_loader([str(CHECKOUT / "collections")])
 
 
 @pytest.fixture(scope="session")
