@@ -9,7 +9,6 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.homelab.immich.plugins.plugin_utils import summary
 from ansible_collections.homelab.immich.rehearsal import state
 
