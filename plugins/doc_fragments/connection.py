@@ -58,6 +58,4 @@ options:
   password:
     description: Password of O(email).
     type: str
-requirements:
-  - Python package C(kubernetes), only without O(url)
 """

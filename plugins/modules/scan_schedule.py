@@ -66,8 +66,8 @@ def main() -> None:
         module.fail(f"cron {cron!r} has not the five fields of a cron expression; write minute, hour, day, month and weekday, such as 0 0 * * *.")
     scan = {"enabled": enabled} | ({} if cron is None else {"cronExpression": cron})
     with module.api() as api:
-        change = settings.ensure(api, {"library": {"scan": scan, "watch": {"enabled": watch}}}, check_mode=module.check_mode, record=module.record)
-    module.exit(updated=list(change.after or ()))
+        updated = settings.ensure(api, {"library": {"scan": scan, "watch": {"enabled": watch}}}, check_mode=module.check_mode, record=module.record)
+    module.exit(updated=updated)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ def main() -> None:
     module = ImmichModule({"settings": {"type": "dict", "required": True}})
     module.hide(*settings.secrets(module.params["settings"]))
     with module.api() as api:
-        change = settings.ensure(api, module.params["settings"], check_mode=module.check_mode, record=module.record)
-    module.exit(updated=list(change.after or ()))
+        updated = settings.ensure(api, module.params["settings"], check_mode=module.check_mode, record=module.record)
+    module.exit(updated=updated)
 
 
 if __name__ == "__main__":

@@ -117,13 +117,16 @@ class UrllibTransport:
         ca_cert: str | None = None,
         validate_certs: bool = True,
         headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
     ) -> None:
+        """Without `context` certificates are checked as `ca_cert` and `validate_certs` say; without `proxy` the environment names it, "" is none."""
         self.base = _checked(url, rehearsal)
         self._headers = dict(headers or {})
         if context is None and self.base.startswith("https:"):
             context = _tls(ca_cert, validate_certs)
         # a proxy from the environment would lead a rehearsal out of this machine
-        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({} if rehearsal else None), _AnyStatus()]
+        proxies = None if proxy is None and not rehearsal else {scheme: proxy for scheme in ("http", "https") if proxy and not rehearsal}
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler(proxies), _AnyStatus()]
         if context is not None:
             handlers.append(urllib.request.HTTPSHandler(context=context))
         self._opener = urllib.request.build_opener(*handlers)
@@ -271,7 +274,7 @@ class Client:
         failed = f"Could not {doing}: {method} {self._transport.base}{target}"
         response = self._send(method, target, None if body is None else json.dumps(body).encode(), failed)
         if not 200 <= response.status < 300:
-            raise self._error(response, failed)
+            raise self._error(response, failed, session=self._token is not None or path in _SESSION_PATHS)
         if not response.body.strip():
             if shape is not None:
                 raise UnexpectedAnswer(f"{failed} answered nothing where data was expected; check that url is Immich's own address.")
@@ -313,7 +316,7 @@ class Client:
         except (ValueError, RecursionError) as error:
             raise UnexpectedAnswer(f"{failed} answered {len(response.body)} bytes that are not JSON; check that url is Immich's own address.") from error
 
-    def _error(self, response: Response, failed: str) -> ImmichError:
+    def _error(self, response: Response, failed: str, *, session: bool) -> ImmichError:
         status = response.status
         if 300 <= status < 400:
             target = urllib.parse.urlsplit(response.headers.get("location", ""))
@@ -322,7 +325,7 @@ class Client:
         if _is_page(response):
             return _ERRORS.get(status, ApiError)(f"{failed} answered {status} with a web page; check that url is Immich's own address.", status)
         said, kubernetes = _said(response.body)
-        advice = _advice(status, kubernetes, session=self._token is not None)
+        advice = _advice(status, kubernetes, session=session)
         return _ERRORS.get(status, ApiError)(f"{failed} answered {status}{f' ({self._redacted(said)})' if said else ''}; {advice}.", status)
 
     def _redacted(self, text: str) -> str:

@@ -211,9 +211,14 @@ class _Final:
     wanted: Library | None = None
 
     def adds(self, path: str) -> bool:
-        """Say whether this run would add the path to the library, unasked."""
+        """Say whether this run would add the path to the library."""
         before = (self.found or {}).get("importPaths", ())
-        return self.wanted is not None and not self.wanted.allow_overlap and _clean(path) not in {_clean(old) for old in before}
+        return self.wanted is not None and _clean(path) not in {_clean(old) for old in before}
+
+    @property
+    def may_overlap(self) -> bool:
+        """Whether somebody said that it is meant."""
+        return self.wanted is not None and self.wanted.allow_overlap
 
 
 def _overlaps(current: list[dict[str, Any]], matched: list[tuple[Library, dict[str, Any] | None]], emails: Mapping[str, str]) -> list[str]:
@@ -238,7 +243,7 @@ def _overlaps(current: list[dict[str, Any]], matched: list[tuple[Library, dict[s
             for folder in _ancestors(_clean(path)):
                 for outer in by_path.get(folder, ()):
                     pair = frozenset({id(inner), id(outer)})
-                    if inner is outer or pair in errors:
+                    if inner is outer or pair in errors or inner.may_overlap or outer.may_overlap:
                         continue
                     # the library that adds a path is the one to talk about
                     if inner.adds(path):

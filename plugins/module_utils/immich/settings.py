@@ -37,8 +37,8 @@ def read(api: Client) -> tuple[str, dict[str, Any]]:
     return "/system-config", api.get("/system-config", doing=doing, shape=dict)
 
 
-def ensure(api: Client, wanted: Mapping[str, Any], *, check_mode: bool, record: Callable[[Change], None]) -> None:
-    """Make the settings what is wanted, leaving all others alone."""
+def ensure(api: Client, wanted: Mapping[str, Any], *, check_mode: bool, record: Callable[[Change], None]) -> list[str]:
+    """Make the settings what is wanted, leaving all others alone; return the names of those that changed."""
     path, current = read(api)
     merged = merge(current, wanted)
     change = difference(current, merged)
@@ -56,6 +56,7 @@ def ensure(api: Client, wanted: Mapping[str, Any], *, check_mode: bool, record: 
     refused = difference(answer, merge(answer, wanted)).after
     if refused:
         raise ImmichError(f"The server did not take the system settings {', '.join(refused)}: it kept other values; choose values that it accepts.")
+    return list(change.after or ())
 
 
 def secrets(wanted: Mapping[str, Any]) -> list[str]:

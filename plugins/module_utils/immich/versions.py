@@ -132,7 +132,7 @@ PURPOSES = tuple(sorted(_PURPOSES))
 
 
 def _numbers(value: object, name: str, example: str, pattern: str) -> Version:
-    match = re.fullmatch(pattern, value.strip()) if isinstance(value, str) else None
+    match = re.fullmatch(pattern, value.strip(), re.ASCII) if isinstance(value, str) else None
     if match is None:
         hint = "; quote it, YAML reads it as a number" if isinstance(value, int | float) and not isinstance(value, bool) else ""
         raise VersionError(f'{name} {value!r} is not a version; write it like "{example}"{hint}.')
