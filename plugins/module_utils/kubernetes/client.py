@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import Access
 
 FIELD_MANAGER = "homelab.immich"
+USER_AGENT = "homelab.immich (ansible)"
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 Object = dict[str, Any]
 
@@ -154,7 +155,7 @@ class Client:
         if dry_run:
             query["dryRun"] = "All"
         target = f"{urlsplit(self._access.server).path}{path}{'?' + urlencode(query) if query else ''}"
-        headers = {**self._access.headers, "Accept": accept, "User-Agent": FIELD_MANAGER}
+        headers = {**self._access.headers, "Accept": accept, "User-Agent": USER_AGENT}
         payload = None
         if body is not None:
             payload = json.dumps(body).encode()

@@ -20,7 +20,6 @@ US = "homelab.immich"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SERVER_SIDE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 SECRET_NAME = re.compile(r"pass(word|phrase)|secret|token|api_?key|credential", re.IGNORECASE)
-HIDDEN = "(hidden)"
 UNITS = {"": 1, "m": 10**-3, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
 UNITS |= {f"{unit}i": 1024 ** (index + 1) for index, unit in enumerate("KMGTPE")}
 
@@ -83,31 +82,25 @@ def comparable(live: Object) -> Object:
     return {**{name: value for name, value in live.items() if name != "status"}, "metadata": meta}
 
 
-def presentable(live: Object, other: Object | None = None) -> Object:
-    """The object as a person may see it: no value of a Secret, none of a variable that is named like one.
-
-    C(other) is the same object before or after; a hidden value that differs from its own there is marked.
-    """
-    shown = comparable(live)
-    if annotations(live).get(LAST_APPLIED):
-        shown["metadata"] = {**shown["metadata"], "annotations": {**annotations(live), LAST_APPLIED: HIDDEN}}
-    if live["kind"] == "Secret":
-        for part in ("data", "stringData"):
-            if live.get(part):
-                theirs = (other or live).get(part) or {}
-                shown[part] = {name: HIDDEN if theirs.get(name, value) == value else f"{HIDDEN[:-1]}, differs)" for name, value in live[part].items()}
-        return shown
-    return _without_secret_variables(shown)
+def presentable(part: Object, kind: str, hidden: str = "(hidden)") -> Object:
+    """An object, or the part of one that differs, as a person may see it: no value of a Secret, none of a variable that is named like one."""
+    shown = _without_secret_variables(part, hidden)
+    notes = (shown.get("metadata") or {}).get("annotations") or {}
+    if LAST_APPLIED in notes:  # kubectl's copy of the whole object
+        shown["metadata"] = {**shown["metadata"], "annotations": {**notes, LAST_APPLIED: hidden}}
+    if kind == "Secret":
+        shown |= {name: dict.fromkeys(part[name], hidden) for name in ("data", "stringData") if part.get(name)}
+    return shown
 
 
-def _without_secret_variables(value: Any) -> Any:
+def _without_secret_variables(value: Any, hidden: str) -> Any:
     if isinstance(value, list):
-        return [_without_secret_variables(item) for item in value]
+        return [_without_secret_variables(item, hidden) for item in value]
     if not isinstance(value, dict):
         return value
     if isinstance(value.get("name"), str) and isinstance(value.get("value"), str) and SECRET_NAME.search(value["name"]):
-        return {**value, "value": HIDDEN}
-    return {name: _without_secret_variables(item) for name, item in value.items()}
+        return {**value, "value": hidden}
+    return {name: _without_secret_variables(item, hidden) for name, item in value.items()}
 
 
 def difference(before: Any, after: Any) -> tuple[Any, Any]:
@@ -120,7 +113,9 @@ def difference(before: Any, after: Any) -> tuple[Any, Any]:
             elif name not in before:
                 right[name] = after[name]
             elif before[name] != after[name]:
-                left[name], right[name] = difference(before[name], after[name])
+                for side, whole, part in zip((left, right), (before[name], after[name]), difference(before[name], after[name]), strict=True):
+                    if part not in ({}, []) or whole in ({}, []):  # a side of which nothing differs is not shown as empty
+                        side[name] = part
         return left, right
     by_name = _by_name(before), _by_name(after)
     if by_name[0] is not None and by_name[1] is not None:

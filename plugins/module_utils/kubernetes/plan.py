@@ -20,7 +20,6 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import f
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Resource
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import (
     GENERATE,
-    HIDDEN,
     Object,
     annotations,
     comparable,
@@ -234,7 +233,7 @@ def _expect(client: Client, step: Step, instance: str, dry_run: bool) -> None:
     if live is None:
         if dry_run and GENERATE not in annotations(desired):
             client.apply(step.resource, desired, dry_run=True)
-        step.after = presentable(step.desired)
+        step.after = presentable(step.desired, desired["kind"])
         return
     step.action = "keep"
     if GENERATE in annotations(desired) or (live["kind"] == "Namespace" and owner(live, instance)):
@@ -250,9 +249,8 @@ def _expect(client: Client, step: Step, instance: str, dry_run: bool) -> None:
             expected["spec"]["claimRef"].pop(name, None)
     if comparable(expected) != comparable(live):
         step.action = "change"
-        step.before, step.after = difference(presentable(live, expected), presentable(expected, live))
-        if not step.before and not step.after:
-            step.before, step.after = {HIDDEN: "before"}, {HIDDEN: "after"}
+        before, after = difference(comparable(live), comparable(expected))
+        step.before, step.after = presentable(before, live["kind"]), presentable(after, live["kind"], "(hidden, another value)")
 
 
 def _with_values(desired: Object) -> Object:
@@ -332,7 +330,7 @@ def prune(client: Client, wanted: list[Object], instance: str, check_mode: bool)
                 if (api_version, kind) in KEPT:
                     left.append(live)
                 else:
-                    steps.append(Step("delete", resource, live, live, before=presentable(live)))
+                    steps.append(Step("delete", resource, live, live, before=presentable(comparable(live), kind)))
     for step in steps:
         if not check_mode:
             _do(client, step)
