@@ -37,7 +37,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
 
 

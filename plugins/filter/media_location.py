@@ -43,7 +43,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.homelab.immich.plugins.plugin_utils.volumes import media_location as locate
 
 

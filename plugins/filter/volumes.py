@@ -63,7 +63,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.homelab.immich.plugins.plugin_utils.volumes import resolve
 
 

@@ -11,7 +11,8 @@ short_description: Render the Kubernetes objects of roles
 version_added: 0.1.0
 author: homelab.immich contributors
 description:
-  - Renders every C(templates/*.yaml.j2) of the given roles of this collection, in the order of the roles and then of the file names, as one flat list of objects.
+  - Renders every C(templates/*.yaml.j2) of the given roles of this collection as one flat list of objects.
+  - They come in the order of the roles, and then of the names of the templates.
   - Adds the namespace and the common labels where an object does not set them, and applies O(immich_patches).
   - A template that renders to nothing contributes nothing.
   - Import the roles statically, so that their defaults are visible.
@@ -69,7 +70,6 @@ import jinja2
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar, trust_as_template
-
 from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import ManifestError, complete, parse, patch, refuse_duplicates
 
 ROLES = Path(__file__).parents[2] / "roles"
@@ -141,30 +141,34 @@ def _roles() -> list[str]:
 def _failing_line(text: str, engine: Templar, variables: dict[str, Any], error: AnsibleError) -> int | None:
     """Find the line of a template that fails; Ansible names only the file.
 
-    Ansible reports the first error in the order of the output. So put an error of our own in front of one line after the other: the last line
-    where ours comes first is the one.
+    Put an error of our own in front of one line after the other: the last line where ours is what Ansible reports is the one. Ansible keeps the
+    error of an expression until all is rendered, and reports the first; that of a statement ends the rendering. So there are two kinds of probes.
     """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, jinja2.TemplateSyntaxError):
             return cause.lineno
         cause = cause.__cause__
-    failing = None
-    for line in range(1, text.count("\n") + 2):
-        try:
-            engine.copy_with_new_env(available_variables={**variables, "__immich_line": line}).template(trust_as_template(_probed(text)), escape_backslashes=False)
-        except AnsibleError as found:
-            if "__immich_probe" in str(found):
-                failing = line
-    return failing
+    candidates = [number for number, content in enumerate(text.splitlines(), 1) if "{" in content]
+    for probe in ("{{{{ __immich_probe if __immich_line == {} else '' }}}}", "{{% if __immich_line == {} and __immich_probe %}}{{% endif %}}"):
+        probed = trust_as_template(_probed(text, probe))
+        failing = None
+        for line in candidates:
+            try:
+                engine.copy_with_new_env(available_variables={**variables, "__immich_line": line}).template(probed, escape_backslashes=False)
+            except AnsibleError as found:
+                failing = line if "__immich_probe" in str(found) else failing
+        if failing:
+            return failing
+    return None
 
 
-def _probed(text: str) -> str:
-    """Start every line of a template with an expression that is undefined on the line __immich_line."""
+def _probed(text: str, probe: str) -> str:
+    """Put the probe, filled with the number of the line, in front of every line and every statement."""
     parts = []
     for number, kind, part in jinja2.Environment(trim_blocks=True, autoescape=True).lex(text):
         if kind == "data":
-            lines = part.split("\n")
-            part = "\n".join(f"{{{{ __immich_probe if __immich_line == {number + offset} else '' }}}}{line}" for offset, line in enumerate(lines))
-        parts.append(part)
+            parts.append("\n".join(probe.format(number + offset) + line for offset, line in enumerate(part.split("\n"))))
+        else:
+            parts.append(probe.format(number) + part if kind == "block_begin" else part)
     return "".join(parts)

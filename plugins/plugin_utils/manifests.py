@@ -68,10 +68,11 @@ def parse(text: str, source: str) -> list[Object]:
 def complete(objects: Iterable[Object], namespace: str, labels: Mapping[str, str]) -> None:
     """Add the namespace and the common labels where an object does not have its own."""
     for item in objects:
-        metadata = item["metadata"]
+        metadata = {"name": item["metadata"]["name"]}
         if item["kind"] not in CLUSTER_SCOPED:
-            metadata.setdefault("namespace", namespace)
-        metadata["labels"] = {**labels, **(metadata.get("labels") or {})}
+            metadata["namespace"] = namespace
+        own = item["metadata"].get("labels") or {}
+        item["metadata"] = metadata | item["metadata"] | {"labels": own | {key: value for key, value in labels.items() if key not in own}}
 
 
 def patch(objects: list[Object], patches: Iterable[Mapping[str, Any]]) -> list[int]:
@@ -94,7 +95,8 @@ def refuse_duplicates(objects: Iterable[Object]) -> None:
     seen = Counter((item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]) for item in objects)
     for (kind, namespace, name), count in seen.items():
         if count > 1:
-            raise ManifestError(f"{kind} {name}{f' in namespace {namespace}' if namespace else ''} is rendered {count} times. Give each object a name of its own.")
+            where = f" in namespace {namespace}" if namespace else ""
+            raise ManifestError(f"{kind} {name}{where} is rendered {count} times. Give each object a name of its own.")
 
 
 def _patched(item: Object, change: Any) -> Object:

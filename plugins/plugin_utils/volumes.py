@@ -62,7 +62,8 @@ def nfs_source(name: str, nas: Iterable[Mapping[str, Any]]) -> dict[str, str]:
             if export["name"] == name:
                 found.append((str(host["inventory_hostname"]), {"server": export_address(host, export), "path": nfs_path(export, provider_of(host))}))
     if not found:
-        raise ValueError(f"No host of the group nas exports {name}; it has {', '.join(sorted(known)) or 'no exports'}. Name one of these, or add it to nas_exports.")
+        exports = ", ".join(sorted(known)) or "none"
+        raise ValueError(f"No host of the group nas exports {name}. Use one of its exports ({exports}), or add {name} to nas_exports.")
     if len(found) > 1:
         raise ValueError(f"Several hosts of the group nas export {name}: {', '.join(host for host, _source in found)}. Give each export a name of its own.")
     return found[0][1]

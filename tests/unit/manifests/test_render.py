@@ -1,0 +1,429 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What somebody gets who applies the rendered objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Render = Callable[..., Any]
+MEDIA = {"name": "media", "mount": "/data", "size": "1Ti", "nfs": {"export": "immich"}}
+PHOTOS = {"name": "photos", "mount": "/mnt/photos", "size": "2Ti", "access": "ro", "nfs": {"export": "photos"}}
+THUMBS = {"name": "thumbs", "mount": "/data/thumbs", "size": "50Gi", "storage_class": "longhorn"}
+CLAIM = {"name": "old", "mount": "/mnt/old", "existing_claim": "pictures"}
+
+
+def deployments(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (item for item in objects if item["kind"] == "Deployment")
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from leaves(item, f"{path}/{key}")
+    if not isinstance(value, dict | list):
+        yield path, value
+
+
+def test_objects_come_in_the_order_of_roles_and_templates(render: Render) -> None:
+    kinds = [item["kind"] for item in render("cache", "database")]
+    assert kinds == ["Secret", "Deployment", "Service", "Secret", "Cluster", "Database"]
+
+
+def test_every_object_says_what_it_belongs_to(render: Render) -> None:
+    for item in render():
+        labels = item["metadata"]["labels"]
+        assert labels["app.kubernetes.io/part-of"] == "immich"
+        assert labels["app.kubernetes.io/instance"] == "immich"
+        assert labels["app.kubernetes.io/managed-by"] == "homelab.immich"
+        assert labels["homelab.immich/instance"] == "photos"
+        assert item["metadata"].get("namespace") == (None if item["kind"] == "PersistentVolume" else "immich")
+
+
+def test_two_instances_share_no_name(render: Render) -> None:
+    def identities(objects: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+        return {(item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]) for item in objects}
+
+    assert not identities(render()) & identities(render(immich_namespace="stage"))
+    assert not identities(render()) & identities(render(immich_name="stage"))
+
+
+def test_any_value_survives(render: Render) -> None:
+    """A colon, quotes, a template, a line break in a value: YAML and Jinja both leave it alone."""
+    nasty = "a: b # \"c\" 'd' {{ e }} \\n\n- f"
+    objects = render(immich_server_env={"MOTTO": nasty}, immich_timezone=nasty, immich_name=nasty, immich_ingress=[{"type": "ingress", "hosts": [nasty]}])
+    name = f"{nasty}-server"
+    assert objects.env(name)["MOTTO"] == nasty
+    assert objects.env(name)["TZ"] == nasty
+    assert objects.one("Ingress", name)["spec"]["rules"][0]["host"] == nasty
+
+
+def test_nothing_limits_the_cpu(render: Render) -> None:
+    assert not [path for path, _value in leaves(render()) if "limits" in path and path.endswith("cpu")]
+
+
+# --- storage ---------------------------------------------------------------
+
+
+def test_a_read_only_volume_is_read_only_everywhere(render: Render) -> None:
+    objects = render()
+    volume = objects.one("PersistentVolume", "immich-immich-photos")["spec"]
+    assert "ro" in volume["mountOptions"]
+    assert volume["nfs"] == {"server": "192.0.2.10", "path": "/mnt/tank/photos", "readOnly": True}
+    assert volume["accessModes"] == ["ReadOnlyMany"] == objects.one("PersistentVolumeClaim", "immich-photos")["spec"]["accessModes"]
+    (mount,) = [mount for mount in objects.container("immich-server")["volumeMounts"] if mount["name"] == "photos"]
+    assert mount["readOnly"] is True
+    (source,) = [source for source in objects.pod("immich-server")["volumes"] if source["name"] == "photos"]
+    assert source["persistentVolumeClaim"] == {"claimName": "immich-photos", "readOnly": True}
+
+
+def test_a_writable_volume_is_writable_everywhere(render: Render) -> None:
+    objects = render()
+    volume = objects.one("PersistentVolume", "immich-immich-media")["spec"]
+    assert "ro" not in volume["mountOptions"]
+    assert volume["nfs"]["readOnly"] is False
+    assert not [mount for mount in objects.container("immich-server")["volumeMounts"] if mount["name"] == "media" and mount.get("readOnly")]
+
+
+def test_an_nfs_volume_is_kept_and_meant_for_its_claim_only(render: Render) -> None:
+    objects = render(immich_namespace="family")
+    volume = objects.one("PersistentVolume", "family-immich-media")["spec"]
+    claim = objects.one("PersistentVolumeClaim", "immich-media")["spec"]
+    assert volume["persistentVolumeReclaimPolicy"] == "Retain"
+    assert volume["claimRef"] == {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": "family", "name": "immich-media"}
+    assert claim["volumeName"] == "family-immich-media"
+    assert volume["storageClassName"] == claim["storageClassName"] == ""
+    assert "hard" in volume["mountOptions"]
+
+
+def test_a_storage_class_makes_a_claim_and_no_volume(render: Render) -> None:
+    objects = render("storage", immich_volumes=[THUMBS])
+    assert [(item["kind"], item["spec"]["storageClassName"]) for item in objects] == [("PersistentVolumeClaim", "longhorn")]
+
+
+def test_an_existing_claim_is_mounted_and_not_rendered(render: Render) -> None:
+    assert render("storage", immich_volumes=[CLAIM]) == []
+    sources = render("workloads", immich_volumes=[MEDIA, CLAIM]).pod("immich-server")["volumes"]
+    assert {"name": "old", "persistentVolumeClaim": {"claimName": "pictures"}} in sources
+
+
+def test_an_unknown_export_names_variable_and_template(render: Render) -> None:
+    with pytest.raises(Exception, match=r"roles/storage/templates/volumes\.yaml\.j2, line 1: .*immich_volumes: No host of the group nas exports phtos"):
+        render("storage", immich_volumes=[PHOTOS | {"nfs": {"export": "phtos"}}])
+
+
+# --- workloads --------------------------------------------------------------
+
+
+def test_pods_mount_what_is_theirs_and_parents_first(render: Render) -> None:
+    objects = render()
+    assert [mount["mountPath"] for mount in objects.container("immich-server")["volumeMounts"]] == ["/data", "/data/thumbs", "/mnt/photos", "/tmp"]
+    assert [mount["mountPath"] for mount in objects.container("immich-machine-learning")["volumeMounts"]] == ["/cache", "/tmp"]
+
+
+def test_every_mount_has_its_volume(render: Render) -> None:
+    for item in deployments(render()):
+        pod = item["spec"]["template"]["spec"]
+        assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_models_have_an_empty_folder_when_no_volume_is_there(render: Render) -> None:
+    objects = render(immich_volumes=[MEDIA])
+    assert {"name": "scratch-cache", "emptyDir": {}} in objects.pod("immich-machine-learning")["volumes"]
+
+
+@pytest.mark.parametrize(
+    ("volumes", "fs_group"),
+    [
+        ([MEDIA, PHOTOS], None),  # nothing to give away, and nothing that could chown a photo
+        ([MEDIA, PHOTOS, THUMBS], 1001),  # a fresh block volume belongs to root
+        ([MEDIA, THUMBS, CLAIM], None),  # who knows what is on it
+        ([MEDIA, THUMBS, CLAIM | {"access": "ro"}], 1001),  # the kubelet leaves read-only volumes alone
+        ([MEDIA, THUMBS | {"access": "ro"}], None),
+        ([MEDIA, THUMBS | {"pods": ["machine-learning"]}], None),
+    ],
+)
+def test_a_group_is_given_only_where_it_cannot_change_a_photo_library(render: Render, volumes: list[dict[str, Any]], fs_group: int | None) -> None:
+    security = render("workloads", immich_volumes=volumes, immich_run_as={"uid": 1000, "gid": 1001}).pod("immich-server")["securityContext"]
+    assert security.get("fsGroup") == fs_group
+    assert security.get("fsGroupChangePolicy") == ("OnRootMismatch" if fs_group else None)
+
+
+def test_run_as(render: Render) -> None:
+    objects = render(immich_run_as={"uid": 1000, "gid": 1001})
+    for name in ("immich-server", "immich-machine-learning"):
+        security = objects.pod(name)["securityContext"]
+        assert (security["runAsUser"], security["runAsGroup"], security["runAsNonRoot"]) == (1000, 1001, True)
+        assert objects.container(name)["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_without_run_as_the_image_decides(render: Render) -> None:
+    objects = render(immich_run_as=None)
+    for name in ("immich-server", "immich-machine-learning"):
+        assert objects.pod(name)["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
+        # root needs its capabilities to write where others own the files
+        assert objects.container(name)["securityContext"]["capabilities"] == {"drop": ["NET_RAW"]}
+
+
+def test_pods_never_run_twice_and_get_no_surprises(render: Render) -> None:
+    for item in deployments(render()):
+        assert item["spec"]["strategy"] == {"type": "Recreate"}
+        assert item["spec"]["replicas"] == 1
+        pod = item["spec"]["template"]["spec"]
+        assert pod["enableServiceLinks"] is False
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["containers"][0]["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+def test_a_slow_start_is_waited_for(render: Render) -> None:
+    for name in ("immich-server", "immich-machine-learning"):
+        objects = render()
+        container = objects.container(name)
+        budget = container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"]
+        assert budget >= 1800
+        assert objects.one("Deployment", name)["spec"]["progressDeadlineSeconds"] > budget
+        assert all(container[probe]["timeoutSeconds"] >= 5 for probe in ("startupProbe", "livenessProbe", "readinessProbe"))
+
+
+@pytest.mark.parametrize(
+    ("version", "path"),
+    [("v2.2.3", "/api/server/ping"), ("v2.5.5", "/api/server/config"), ("v2.6.0", "/api/server/ping"), ("v3.3.5", "/api/server/ping")],
+)
+def test_a_restore_in_maintenance_mode_is_not_killed(render: Render, version: str, path: str) -> None:
+    container = render("workloads", immich_version=version).container("immich-server")
+    assert container["startupProbe"]["httpGet"]["path"] == container["readinessProbe"]["httpGet"]["path"] == path
+    assert ("tcpSocket" in container["livenessProbe"]) == (path == "/api/server/config")
+
+
+def test_both_images_are_of_one_version(render: Render) -> None:
+    objects = render(immich_version="v2.5.5")
+    assert objects.container("immich-server")["image"] == "ghcr.io/immich-app/immich-server:v2.5.5"
+    assert objects.container("immich-machine-learning")["image"] == "ghcr.io/immich-app/immich-machine-learning:v2.5.5"
+
+
+def test_the_server_finds_what_is_rendered(render: Render) -> None:
+    objects = render(immich_name="pics", immich_database_cluster="pg16", immich_database_name="photos")
+    env = objects.env("pics-server")
+    assert env["DB_HOSTNAME"] == "pg16-rw"
+    assert objects.one("Cluster", "pg16")["spec"]["bootstrap"]["initdb"]["database"] == env["DB_DATABASE_NAME"] == "photos"
+    assert objects.one("Service", env["REDIS_HOSTNAME"])["spec"]["ports"][0]["port"] == int(env["REDIS_PORT"])
+    service, port = env["IMMICH_MACHINE_LEARNING_URL"].removeprefix("http://").split(":")
+    assert objects.one("Service", service)["spec"]["ports"][0]["port"] == int(port)
+    for item in deployments(objects):
+        for entry in item["spec"]["template"]["spec"]["containers"][0]["env"]:
+            if reference := entry.get("valueFrom", {}).get("secretKeyRef"):
+                secret = objects.one("Secret", reference["name"])
+                generated = secret["metadata"]["annotations"]["homelab.immich/generate"].split(",")
+                assert reference["key"] in [*generated, *secret.get("stringData", {})]
+
+
+def test_every_service_finds_its_pod(render: Render) -> None:
+    objects = render()
+    for service in (item for item in objects if item["kind"] == "Service"):
+        template = objects.one("Deployment", service["metadata"]["name"])["spec"]["template"]
+        assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+        ports = {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+
+
+def test_setup_is_closed_once_there_is_an_administrator(render: Render) -> None:
+    assert "IMMICH_ALLOW_SETUP" not in render("workloads").env("immich-server")
+    assert render("workloads", __immich_initialized=True).env("immich-server")["IMMICH_ALLOW_SETUP"] == "false"
+    assert "IMMICH_ALLOW_SETUP" not in render("workloads", __immich_initialized=True, immich_version="v2.4.1").env("immich-server")
+
+
+def test_a_person_may_set_any_variable(render: Render) -> None:
+    secret = {"secretKeyRef": {"name": "mail", "key": "password"}}
+    env = render("workloads", immich_server_env={"TZ": "UTC", "IMMICH_LOG_LEVEL": "verbose", "DEBUG": True, "RATIO": 0.5, "MAIL": secret}).env("immich-server")
+    assert (env["TZ"], env["IMMICH_LOG_LEVEL"], env["DEBUG"], env["RATIO"], env["MAIL"]) == ("UTC", "verbose", "true", "0.5", secret)
+    env = render("workloads", immich_machine_learning_env={"IMMICH_HOST": "0.0.0.0"}).env("immich-machine-learning")
+    assert env["IMMICH_HOST"] == "0.0.0.0"
+
+
+def test_machine_learning_can_be_left_out(render: Render) -> None:
+    objects = render("workloads", immich_machine_learning_enabled=False)
+    assert [item["metadata"]["name"] for item in objects] == ["immich-server", "immich-server"]
+    assert objects.env("immich-server")["IMMICH_MACHINE_LEARNING_ENABLED"] == "false"
+
+
+def test_nodes_can_be_chosen(render: Render) -> None:
+    board = {"homelab.example.net/board": "opi5"}
+    objects = render(immich_server_node_selector=board, immich_machine_learning_node_selector=board, immich_database_node_selector=board)
+    assert objects.pod("immich-server")["nodeSelector"] == objects.pod("immich-machine-learning")["nodeSelector"] == board
+    assert objects.one("Cluster", "immich-db")["spec"]["affinity"]["nodeSelector"] == board
+
+
+# --- database and cache -----------------------------------------------------
+
+
+def test_the_image_follows_from_both_versions(render: Render) -> None:
+    def image(**changes: Any) -> str:
+        return render("database", **changes).one("Cluster", "immich-db")["spec"]["imageName"]
+
+    assert image(immich_database_postgres="16", immich_database_vectorchord="0.4.3") == "ghcr.io/tensorchord/cloudnative-vectorchord:16-0.4.3"
+    assert image(immich_database_image="registry.example.net/pg:17-custom") == "registry.example.net/pg:17-custom"
+
+
+@pytest.mark.parametrize(("privileges", "superuser"), [("superuser", True), ("least", False)])
+def test_privileges_never_cost_the_login(render: Render, privileges: str, superuser: bool) -> None:
+    (role,) = render("database", immich_database_privileges=privileges).one("Cluster", "immich-db")["spec"]["managed"]["roles"]
+    # least says so instead of leaving it out, so that it takes back what superuser gave
+    assert (role["name"], role["login"], role["superuser"]) == ("immich", True, superuser)
+
+
+def test_extensions_are_made_in_the_database_of_immich(render: Render) -> None:
+    objects = render("database", immich_database_name="photos")
+    database = objects.one("Database", "immich-db")["spec"]
+    assert (database["name"], database["owner"], database["cluster"]) == ("photos", "immich", {"name": "immich-db"})
+    assert [extension["name"] for extension in database["extensions"]] == ["vector", "vchord", "cube", "earthdistance"]
+    assert not [path for path, _value in leaves(objects) if "postInit" in path]
+
+
+def test_the_password_of_the_superuser_stays_inside(render: Render) -> None:
+    cluster = render("database").one("Cluster", "immich-db")["spec"]
+    assert cluster["enableSuperuserAccess"] is False
+    assert "inheritedMetadata" not in cluster
+
+
+@pytest.mark.parametrize(("instances", "budget"), [(1, False), (3, True)])
+def test_a_single_instance_does_not_block_a_drain(render: Render, instances: int, budget: bool) -> None:
+    assert render("database", immich_database_instances=instances).one("Cluster", "immich-db")["spec"]["enablePDB"] is budget
+
+
+def test_parameters_go_over_the_profile(render: Render) -> None:
+    postgresql = render("database", immich_database_parameters={"max_wal_size": "1GB", "max_connections": 200, "jit": False}).one("Cluster", "immich-db")
+    parameters = postgresql["spec"]["postgresql"]["parameters"]
+    assert (parameters["max_wal_size"], parameters["max_connections"], parameters["jit"]) == ("1GB", "200", "false")
+    assert parameters["shared_buffers"] == "512MB"
+    assert postgresql["spec"]["postgresql"]["shared_preload_libraries"] == ["vchord.so"]
+
+
+def test_volumes_of_the_database(render: Render) -> None:
+    cluster = render("database", immich_database_wal_size="5Gi").one("Cluster", "immich-db")["spec"]
+    assert cluster["storage"] == {"size": "20Gi", "storageClass": "longhorn"}
+    assert cluster["walStorage"] == {"size": "5Gi", "storageClass": "longhorn"}
+    cluster = render("database", immich_database_storage_class="").one("Cluster", "immich-db")["spec"]
+    assert cluster["storage"] == {"size": "20Gi"}  # the default class
+    assert "walStorage" not in cluster
+
+
+def test_passwords_are_generated_and_in_no_object(render: Render) -> None:
+    secrets = [item for item in render() if item["kind"] == "Secret"]
+    assert {item["metadata"]["name"] for item in secrets} == {"immich-database", "immich-cache"}
+    for secret in secrets:
+        assert secret["metadata"]["annotations"]["homelab.immich/generate"] == "password"
+        assert "password" not in secret.get("stringData", {}) | secret.get("data", {})
+
+
+def test_the_queue_loses_nothing_and_tells_no_password(render: Render) -> None:
+    container = render("cache").container("immich-valkey")
+    command = " ".join(container["command"])
+    assert "--maxmemory-policy noeviction" in command
+    assert "requirepass" not in command.splitlines()[0]  # what the process list shows
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert render("cache").pod("immich-valkey")["securityContext"]["runAsNonRoot"] is True
+
+
+# --- ingress ----------------------------------------------------------------
+
+
+def test_no_way_in_is_no_object(render: Render) -> None:
+    assert render("ingress", immich_ingress=[]) == []
+
+
+def test_cert_manager_keeps_the_certificate(render: Render) -> None:
+    ingress = render("ingress").one("Ingress", "immich-server")
+    assert ingress["metadata"]["annotations"] == {"cert-manager.io/cluster-issuer": "letsencrypt"}
+    assert ingress["spec"]["tls"] == [{"hosts": ["photos.example.net"], "secretName": "immich-server-tls"}]
+    assert ingress["spec"]["ingressClassName"] == "traefik"
+
+
+def test_nginx_lets_large_and_slow_uploads_pass(render: Render) -> None:
+    ingress = render("ingress", immich_ingress=[{"type": "ingress", "hosts": ["photos.example.net"], "class": "nginx-internal"}]).one(
+        "Ingress", "immich-server"
+    )
+    assert ingress["metadata"]["annotations"] == {
+        "nginx.ingress.kubernetes.io/proxy-body-size": "0",
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": "600",
+        "nginx.ingress.kubernetes.io/proxy-send-timeout": "600",
+        "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
+    }
+    assert "tls" not in ingress["spec"]
+
+
+def test_several_ways_in(render: Render) -> None:
+    ways = [{"hosts": ["a.example.net", "b.example.net"], "issuer": "x"}, {"hosts": ["c.example.net"], "class": "internal", "issuer": "y"}]
+    objects = render("ingress", immich_ingress=ways)
+    assert [item["metadata"]["name"] for item in objects] == ["immich-server", "immich-server-2"]
+    assert [rule["host"] for rule in objects[0]["spec"]["rules"]] == ["a.example.net", "b.example.net"]
+    assert len({item["spec"]["tls"][0]["secretName"] for item in objects}) == 2
+
+
+def test_only_the_server_can_be_exposed(render: Render) -> None:
+    objects = render()
+    assert {item["spec"].get("type", "ClusterIP") for item in objects if item["kind"] == "Service"} == {"ClusterIP"}
+    backends = [value for path, value in leaves([item for item in objects if item["kind"] == "Ingress"]) if path.endswith("/service/name")]
+    assert set(backends) == {"immich-server"}
+
+
+# --- patches and errors -----------------------------------------------------
+
+
+def test_a_patch_changes_its_object(render: Render) -> None:
+    patches = [
+        {"kind": "Deployment", "name": "immich-server", "patch": {"spec": {"template": {"spec": {"hostNetwork": True}}}}},
+        {"kind": "Service", "name": "immich-server", "patch": [{"op": "add", "path": "/spec/type", "value": "LoadBalancer"}]},
+    ]
+    objects = render("workloads", immich_patches=patches)
+    assert objects.pod("immich-server")["hostNetwork"] is True
+    assert objects.one("Service", "immich-server")["spec"]["type"] == "LoadBalancer"
+
+
+def test_a_patch_for_another_phase_waits_for_it(render: Render) -> None:
+    patches = [{"kind": "Ingress", "name": "immich-server", "patch": {"metadata": {"annotations": {"a": "b"}}}}]
+    assert render("cache", immich_patches=patches) == render("cache")
+
+
+def test_a_patch_that_matches_nothing_is_an_error(render: Render) -> None:
+    with pytest.raises(Exception, match=r"immich_patches\[0\] \(Deployment imich-server\) matches no object"):
+        render("cache", immich_patches=[{"kind": "Deployment", "name": "imich-server", "patch": {}}])
+
+
+def test_a_role_without_templates_is_an_error(render: Render) -> None:
+    with pytest.raises(Exception, match="Role common has no templates. Use one of .*cache, .*database"):
+        render("common")
+
+
+@pytest.mark.parametrize(
+    ("template", "line", "message"),
+    [
+        ("a: 1\nb: {{ nothing }}\nc: 1\n", 2, "'nothing' is undefined"),
+        ("{% set x = [\n  1,\n] %}\na: 1\n{% for i in x %}\nb: 1\nc: {{ i.nope.nope }}\n{% endfor %}\n", 7, "nope"),
+        ("a: 1\n\nb: {{ '1' | ansible.builtin.regex_replace('(', '') }}\n", 3, "regex_replace"),
+        ("{% if no_such_variable %}\na: 1\n{% endif %}\n", 1, "no_such_variable"),
+        ("a: 1\n{% set ok = 1 %}\n{% for i in [1, 2] %}\n{% if i and nothing %}\nb: 1\n{% endif %}\n{% endfor %}\n", 4, "nothing"),
+        ("a: 1\n{% if %}\n{% endif %}\n", 2, "Expected an expression"),
+    ],
+)
+def test_an_error_names_template_and_line(render: Render, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, template: str, line: int, message: str) -> None:
+    from ansible.plugins.loader import lookup_loader
+
+    (tmp_path / "broken" / "templates").mkdir(parents=True)
+    (tmp_path / "broken" / "templates" / "thing.yaml.j2").write_text(template)
+    lookup = lookup_loader.get("homelab.immich.manifests", class_only=True)
+    monkeypatch.setitem(lookup.run.__globals__, "ROLES", tmp_path)
+    with pytest.raises(Exception, match=rf"roles/broken/templates/thing\.yaml\.j2, line {line}: .*{message}"):
+        render("broken")
+
+
+def test_what_comes_back_is_plain(render: Render) -> None:
+    """Nothing of Ansible's lazy or tagged types is left, which other serialisers do not know."""
+    objects = render(immich_patches=[{"kind": "Service", "name": "immich-server", "patch": {"spec": {"externalName": "x"}}}])
+    assert json.loads(json.dumps(list(objects))) == objects
+    assert yaml.safe_load(yaml.safe_dump(list(objects))) == objects

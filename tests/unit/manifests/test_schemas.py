@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is rendered is what Kubernetes and the operators take, no field more."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+KUBERNETES = "1.36"
+EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
+    "immich_run_as": {"uid": 1000, "gid": 1000},
+    "immich_volumes": [
+        {"name": "media", "mount": "/data", "size": "1Ti", "nfs": {"export": "immich"}, "mount_options": ["nfsvers=4.2", "hard"]},
+        {"name": "photos", "mount": "/mnt/photos", "size": "1Ti", "access": "ro", "nfs": {"export": "photos"}, "pods": ["server", "machine-learning"]},
+        {"name": "models", "mount": "/cache", "size": "1Gi", "storage_class": "x", "access_mode": "ReadWriteMany", "pods": ["machine-learning"]},
+        {"name": "old", "mount": "/mnt/old", "existing_claim": "old"},
+    ],
+    "immich_database_wal_size": "5Gi",
+    "immich_database_instances": 3,
+    "immich_database_privileges": "least",
+    "immich_database_parameters": {"max_connections": 200},
+    "immich_database_node_selector": {"a": "b"},
+    "immich_server_node_selector": {"a": "b"},
+    "immich_server_env": {"A": 1, "B": {"secretKeyRef": {"name": "x", "key": "y"}}},
+    "immich_machine_learning_node_selector": {"a": "b"},
+    "immich_machine_learning_env": {"A": True},
+    "immich_ingress": [{"hosts": ["a.example.net", "b.example.net"], "class": "nginx", "issuer": "x"}, {"hosts": ["c.example.net"]}],
+}
+LITTLE: dict[str, Any] = {  # and none of them
+    "immich_run_as": None,
+    "immich_volumes": [{"name": "media", "mount": "/data", "existing_claim": "media"}],
+    "immich_database_storage_class": "",
+    "immich_machine_learning_enabled": False,
+    "immich_ingress": [],
+}
+OLD: dict[str, Any] = {"immich_version": "v2.5.5"}
+VARIANTS = pytest.mark.parametrize("changes", [{}, EVERYTHING, LITTLE, OLD], ids=["homelab", "everything", "little", "old"])
+Render = Callable[..., Any]
+
+
+def strict(schema: Any) -> Any:
+    """The OpenAPI schema of a CRD as a JSON schema in which an unknown field is an error."""
+    if isinstance(schema, list):
+        return [strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: strict(value) for key, value in schema.items()}
+    if schema.get("x-kubernetes-int-or-string"):
+        result.pop("type", None)
+        result.pop("anyOf", None)
+        result["type"] = ["integer", "string"]
+    if isinstance(schema.get("properties"), dict) and "additionalProperties" not in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        result["additionalProperties"] = False
+    return result
+
+
+@pytest.fixture(scope="module")
+def custom(reference: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Strict schemas of custom resources by API version and kind."""
+    found = {}
+    for path in (reference / "crds").glob("cnpg-*/*.yaml"):
+        crd = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        for version in crd["spec"]["versions"]:
+            schema = strict(version["schema"]["openAPIV3Schema"])
+            schema["properties"]["metadata"] = {"type": "object"}
+            found[f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]] = schema
+    return found
+
+
+def is_custom(item: dict[str, Any]) -> bool:
+    return "." in item["apiVersion"].split("/")[0] and not item["apiVersion"].split("/")[0].endswith(".k8s.io")
+
+
+@VARIANTS
+def test_core_objects_are_valid(render: Render, changes: dict[str, Any]) -> None:
+    objects = [item for item in render("deliver", "storage", "database", "cache", "workloads", "ingress", **changes) if not is_custom(item)]
+    assert {"Namespace", "ConfigMap", "Deployment", "Service", "Secret"} <= {item["kind"] for item in objects}
+    for item in objects:
+        kubernetes_validate.validate(copy.deepcopy(item), KUBERNETES, strict=True)
+
+
+@VARIANTS
+def test_custom_resources_are_valid(render: Render, custom: dict[tuple[str, str], dict[str, Any]], changes: dict[str, Any]) -> None:
+    objects = [item for item in render("database", **changes) if is_custom(item)]
+    assert [item["kind"] for item in objects] == ["Cluster", "Database"]
+    for item in objects:
+        jsonschema.validate(item, custom[item["apiVersion"], item["kind"]])
+
+
+def test_an_unknown_field_is_found(render: Render, custom: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """The two tests above can fail."""
+    cluster = render("database").one("Cluster", "immich-db")
+    cluster["spec"]["postgresql"]["sharedPreloadLibraries"] = []
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(cluster, custom[cluster["apiVersion"], cluster["kind"]])
+    deployment = render("workloads").one("Deployment", "immich-server")
+    deployment["spec"]["template"]["spec"]["containers"][0]["volumeMount"] = []
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(deployment, KUBERNETES, strict=True)

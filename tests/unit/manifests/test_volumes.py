@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an entry of immich_volumes means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.homelab.immich.plugins.plugin_utils import volumes
+
+TANK = {
+    "inventory_hostname": "tank",
+    "ansible_host": "192.0.2.10",
+    "nas_provider": "truenas",
+    "nas_exports": [{"name": "photos", "dataset": "tank/photos"}, {"name": "immich", "dataset": "tank/immich", "address": "192.0.2.11"}],
+}
+SYNOLOGY = {"inventory_hostname": "synology", "ansible_host": "192.0.2.40", "nas_exports": [{"name": "homes", "path": "/volume1/homes"}]}
+
+
+def volume(**changes: Any) -> dict[str, Any]:
+    return volumes.normalise({"name": "photos", "mount": "/mnt/photos", "size": "1Ti"} | changes, "immich")
+
+
+@pytest.mark.parametrize(
+    ("export", "source"),
+    [
+        ("photos", {"server": "192.0.2.10", "path": "/mnt/tank/photos"}),
+        ("immich", {"server": "192.0.2.11", "path": "/mnt/tank/immich"}),  # the export's own address
+        ("homes", {"server": "192.0.2.40", "path": "/volume1/homes"}),
+    ],
+)
+def test_an_export_becomes_server_and_path(export: str, source: dict[str, str]) -> None:
+    assert volumes.nfs_source(export, [TANK, SYNOLOGY]) == source
+
+
+def test_an_unknown_export_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"exports photo\. Use one of its exports \(homes, immich, photos\)"):
+        volumes.nfs_source("photo", [TANK, SYNOLOGY])
+    with pytest.raises(ValueError, match=r"\(none\)"):
+        volumes.nfs_source("photos", [])
+
+
+def test_an_export_of_two_hosts_is_refused() -> None:
+    with pytest.raises(ValueError, match="export photos: tank, tank2"):
+        volumes.nfs_source("photos", [TANK, TANK | {"inventory_hostname": "tank2"}])
+
+
+@pytest.mark.parametrize(
+    ("entry", "mode"),
+    [
+        ({"nfs": {"export": "photos"}}, "ReadWriteMany"),
+        ({"nfs": {"export": "photos"}, "access": "ro"}, "ReadOnlyMany"),
+        ({"storage_class": "longhorn"}, "ReadWriteOnce"),
+        ({"storage_class": "longhorn", "access_mode": "ReadWriteMany"}, "ReadWriteMany"),
+    ],
+)
+def test_access_mode(entry: dict[str, Any], mode: str) -> None:
+    assert volume(**entry)["access_mode"] == mode
+
+
+@pytest.mark.parametrize(
+    ("entry", "options"),
+    [
+        ({}, ["nfsvers=4.1", "hard", "noatime"]),
+        ({"access": "ro"}, ["nfsvers=4.1", "hard", "noatime", "ro"]),
+        ({"access": "ro", "mount_options": ["rw", "nfsvers=3"]}, ["nfsvers=3", "ro"]),  # access decides, not an option
+        ({"access": "rw", "mount_options": ["ro", "nfsvers=3"]}, ["nfsvers=3"]),
+    ],
+)
+def test_mount_options(entry: dict[str, Any], options: list[str]) -> None:
+    assert volume(nfs={"export": "photos"}, **entry)["mount_options"] == options
+
+
+def test_a_parent_comes_before_what_is_mounted_below_it() -> None:
+    entries = [{"name": name, "mount": mount, "storage_class": "x"} for name, mount in (("thumbs", "/data/thumbs"), ("media", "/data"))]
+    assert [item["mount"] for item in volumes.resolve(entries, "immich", [])] == ["/data", "/data/thumbs"]
+
+
+@pytest.mark.parametrize(
+    ("version", "mounts", "location"),
+    [
+        ("v3.3.5", ["/data", "/mnt/photos"], "/data"),
+        ("v1.135.3", ["/usr/src/app/upload"], "/usr/src/app/upload"),
+        ("v3.3.5", ["/usr/src/app/upload"], "/usr/src/app/upload"),  # an old instance that has been upgraded
+        ("v3.3.5", ["/data", "/usr/src/app/upload"], "/data"),
+        ("v3.3.5", ["/mnt/photos"], "/data"),
+    ],
+)
+def test_the_media_location_is_where_the_volume_is(version: str, mounts: list[str], location: str) -> None:
+    assert volumes.media_location([{"name": "x", "mount": mount} for mount in mounts], version) == location
+
+
+def test_a_volume_of_machine_learning_is_no_media_location() -> None:
+    assert volumes.media_location([{"name": "x", "mount": "/usr/src/app/upload", "pods": ["machine-learning"]}], "v3.3.5") == "/data"
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [({"nfs": {"export": "x"}, "storage_class": "y"}, ["nfs", "storage_class"]), ({}, []), ({"existing_claim": "z"}, ["existing_claim"])],
+)
+def test_backends(entry: dict[str, Any], found: list[str]) -> None:
+    assert volumes.backends(entry) == found
