@@ -1,0 +1,284 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which cluster and which Immich a run may touch."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+
+import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.identity import Found, Wanted
+
+OURS = {"app.kubernetes.io/managed-by": "homelab.immich", "homelab.immich/instance": "photos"}
+IMAGE = "ghcr.io/immich-app/immich-server:v3.3.5"
+VECTORCHORD = "ghcr.io/tensorchord/cloudnative-vectorchord:17.10-1.1.1"
+
+
+def thing(kind, name, labels=None, namespace="immich", **more):
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": labels or {}}, **more}
+
+
+def server(image=IMAGE, labels=OURS, name="immich-server", claims=()):
+    volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claims]
+    return thing("Deployment", name, labels, spec={"template": {"spec": {"containers": [{"image": image}], "volumes": volumes}}})
+
+
+def database(image=VECTORCHORD, labels=OURS, name="immich-db", **status):
+    return thing("Cluster", name, labels, spec={"imageName": image}, status=status)
+
+
+def config(**data):
+    return thing("ConfigMap", "immich-instance", OURS, data={"cluster_uid": "here", "initialized": "true", "version": "v3.3.5", **data})
+
+
+def wanted(**more):
+    return Wanted(
+        **{
+            "instance": "photos",
+            "name": "immich",
+            "namespace": "immich",
+            "version": "v3.3.5",
+            "database_cluster": "immich-db",
+            "postgres": "17.10",
+            "vectorchord": "1.1.1",
+            "hosts": ["photos.example.net"],
+            **more,
+        }
+    )
+
+
+def found(**more):
+    return Found(**{"cluster_uid": "here", **more})
+
+
+def running(**more):
+    return found(**{"config": config(), "workloads": [server()], "clusters": [database()], "labelled": [config(), server()], **more})
+
+
+def test_an_empty_cluster_is_fine():
+    assert identity.problems(wanted(), found()) == []
+    assert not identity.deployed(wanted(), found())
+    assert not identity.initialized(found())
+
+
+def test_what_the_last_run_left_is_fine():
+    assert identity.problems(wanted(), running(memory={"cluster_uid": "here"})) == []
+    assert identity.deployed(wanted(), running())
+    assert identity.initialized(running())
+    assert identity.running_versions(wanted(), running()) == {"immich": "v3.3.5", "postgres": "17.10", "vectorchord": "1.1.1"}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "have", "want", "way"),
+    [
+        (running(workloads=[server(IMAGE.replace("v3.3.5", "v3.4.0"))]), "Immich v3.4.0", "v3.3.5", "Set immich_version to v3.4.0"),
+        (running(workloads=[server(IMAGE.replace("v3.3.5", "v3.1.0"))]), "Immich v3.1.0", "v3.3.5", "playbooks/upgrade.yml"),
+        (running(clusters=[database(VECTORCHORD.replace("17.10", "18.1"))]), "PostgreSQL 18.1", "17.10", "Set immich_database_postgres to 18.1"),
+        (running(clusters=[database(VECTORCHORD.replace("17.10", "16.9"))]), "PostgreSQL 16.9", "17.10", "playbooks/upgrade.yml"),
+        (running(clusters=[database(VECTORCHORD.replace("1.1.1", "1.2.0"))]), "VectorChord 1.2.0", "1.1.1", "Set immich_database_vectorchord to 1.2.0"),
+        (running(clusters=[database(VECTORCHORD.replace("1.1.1", "0.5.3"))]), "VectorChord 0.5.3", "1.1.1", "playbooks/upgrade.yml"),
+    ],
+)
+def test_another_version_is_refused_and_both_are_named(cluster, have, want, way):
+    [problem] = identity.problems(wanted(), cluster)
+    for words in (have, f"is {want}", way):
+        assert words in problem
+
+
+def test_the_same_version_from_another_registry_is_only_a_drift():
+    assert identity.problems(wanted(), running(workloads=[server("registry.example.net:5000/immich-server:v3.3.5@sha256:abc")])) == []
+
+
+def test_an_image_that_names_no_version_is_judged_by_the_last_run():
+    cluster = running(workloads=[server("ghcr.io/immich-app/immich-server:release")], config=config(version="v3.4.0"))
+    assert "Immich v3.4.0 runs" in identity.problems(wanted(), cluster)[0]
+
+
+def test_a_server_that_was_deleted_is_judged_by_the_last_run():
+    assert "Immich v3.4.0 runs" in identity.problems(wanted(), running(workloads=[], config=config(version="v3.4.0")))[0]
+
+
+def test_the_major_version_is_known_without_a_telling_image():
+    cluster = running(clusters=[database("example.net/postgres:mine", pgDataImageInfo={"majorVersion": 18})])
+    assert "PostgreSQL 18 runs" in identity.problems(wanted(), cluster)[0]
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "order"),
+    [("v3.3.5", "v3.3.5", 0), ("v3.10.0", "v3.9.9", 1), ("1.135.3", "v2.0.0", -1), ("17", "17.10", 0), ("", "17.10", 0), ("release", "v3.3.5", 0)],
+)
+def test_versions_are_compared_as_numbers(have, want, order):
+    assert identity.compare(have, want) == order
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [running(memory={"cluster_uid": "elsewhere"}), found(memory={"cluster_uid": "elsewhere"}), running(config=config(cluster_uid="elsewhere"))],
+)
+def test_another_cluster_than_last_time_is_refused_unless_it_is_named(cluster):
+    [problem] = identity.problems(wanted(), cluster)
+    assert "elsewhere" in problem
+    assert "-e immich_accept_cluster=here" in problem
+    assert identity.problems(wanted(accept_cluster="here"), cluster) == []
+    assert identity.problems(wanted(accept_cluster="other"), cluster)
+
+
+def test_the_instance_in_another_namespace_is_refused():
+    [problem] = identity.problems(wanted(), found(labelled=[thing("ConfigMap", "immich-instance", OURS, "old")]))
+    assert "already runs in namespace old" in problem
+    assert "immich_namespace: old" in problem
+
+
+def test_without_cloudnativepg_one_sentence_says_how_to_get_it():
+    [problem] = identity.problems(wanted(), found(clusters=None))
+    assert "Install CloudNativePG" in problem
+    assert identity.problems(wanted(database_provider="external"), found(clusters=None)) == []
+
+
+def test_a_missing_storage_class_is_named_with_those_that_exist():
+    classes = [thing("StorageClass", "local-path")]
+    [problem] = identity.problems(wanted(storage_classes=["longhorn", "longhorn", "local-path"]), found(storage_classes=classes))
+    assert "Storage class longhorn does not exist in this cluster (it has local-path)" in problem
+    [problem] = identity.problems(wanted(storage_classes=[""]), found(storage_classes=classes))
+    assert "no default storage class" in problem
+    classes[0]["metadata"]["annotations"] = {"storageclass.kubernetes.io/is-default-class": "true"}
+    assert identity.problems(wanted(storage_classes=[""]), found(storage_classes=classes)) == []
+
+
+def test_a_missing_ingress_class_is_a_warning():
+    [warning] = identity.warnings(wanted(ingress_classes=["traefik"]), found(ingress_classes=["nginx"]))
+    assert "traefik" in warning and "it has nginx" in warning
+    assert identity.warnings(wanted(ingress_classes=["traefik"]), found(ingress_classes=["traefik"])) == []
+
+
+def test_an_immich_of_somebody_else_is_never_doubled():
+    helm = {"app.kubernetes.io/managed-by": "Helm"}
+    cluster = found(workloads=[server(labels=helm, name="immich", claims=["library"])], clusters=[database(labels={}, name="postgres")])
+    first, second = identity.problems(wanted(), cluster)
+    for words in ("Deployment immich/immich", "claims library", "Helm", "immich_take_over: [Deployment/immich]"):
+        assert words in first
+    assert "immich_database_cluster: postgres and immich_take_over: [Cluster/postgres]" in second
+    assert identity.problems(wanted(take_over=["Deployment/immich", "Cluster/postgres"]), cluster) == []
+
+
+def test_what_is_no_immich_does_not_matter():
+    other = server("ghcr.io/example/photoprism:1", labels={}, name="photoprism")
+    assert identity.problems(wanted(), found(workloads=[other], clusters=[database("ghcr.io/cloudnative-pg/postgresql:17", labels={}, name="x")])) == []
+
+
+def test_an_immich_to_be_taken_over_must_have_the_right_version_too():
+    cluster = found(workloads=[server(IMAGE.replace("v3.3.5", "v3.4.0"), labels={})])
+    [problem] = identity.problems(wanted(take_over=["Deployment/immich-server"]), cluster)
+    assert "Immich v3.4.0 runs" in problem
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        thing("Ingress", "old", namespace="web", spec={"rules": [{"host": "photos.example.net"}]}),
+        thing("HTTPRoute", "old", namespace="web", spec={"hostnames": ["photos.example.net"]}),
+        thing("IngressRoute", "old", namespace="web", spec={"routes": [{"match": "Host(`a.example.net`) || Host(`photos.example.net`) && PathPrefix(`/`)"}]}),
+    ],
+)
+def test_a_host_that_leads_to_somebody_else_is_refused(route):
+    [problem] = identity.problems(wanted(), found(routes=[route]))
+    assert f"photos.example.net already leads elsewhere: {route['kind']} web/old" in problem
+    assert identity.problems(wanted(hosts=["other.example.net"]), found(routes=[route])) == []
+
+
+def test_our_own_way_in_and_the_solver_of_a_certificate_are_fine():
+    ours = thing("Ingress", "immich-server", OURS, spec={"rules": [{"host": "photos.example.net"}]})
+    solver = thing("Ingress", "cm-x", {"acme.cert-manager.io/http01-solver": "true"}, spec={"rules": [{"host": "photos.example.net"}]})
+    assert identity.problems(wanted(), found(routes=[ours, solver])) == []
+
+
+def test_an_instance_whose_database_is_gone_is_refused():
+    [problem] = identity.problems(wanted(), running(clusters=[]))
+    assert "Cluster immich/immich-db is gone" in problem
+    assert "kubectl delete configmap immich-instance" in problem
+    assert identity.problems(wanted(), running(clusters=[], config=config(initialized="false"))) == []
+
+
+def test_an_empty_database_beside_old_photos_is_refused():
+    [problem] = identity.problems(wanted(media_markers=True), found())
+    assert "immich_accept_existing_media: true" in problem
+    assert identity.problems(wanted(media_markers=True, accept_existing_media=True), found()) == []
+    assert identity.problems(wanted(media_markers=True), running()) == []
+
+
+def test_all_reasons_are_given_at_once():
+    cluster = found(clusters=None, memory={"cluster_uid": "elsewhere"}, routes=[thing("Ingress", "old", spec={"rules": [{"host": "photos.example.net"}]})])
+    assert len(identity.problems(wanted(media_markers=True), cluster)) == 4
+
+
+@pytest.fixture
+def web():
+    """A web server on this machine that answers what a test puts into `answers`."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, headers, body = self.server.answers.get(self.path, (404, {}, b"no"))
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+        listener.answers = {}
+        listener.url = f"http://127.0.0.1:{listener.server_port}"
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        yield listener
+        listener.shutdown()
+
+
+PONG = json.dumps({"res": "pong"}).encode()
+
+
+def test_an_immich_at_our_address_is_refused_while_none_of_ours_runs(web):
+    web.answers["/api/server/ping"] = (200, {}, PONG)
+    [problem] = identity.answering(wanted(public_url=web.url), found(), rehearsal=True)
+    assert f"already answers at {web.url}" in problem
+    assert identity.answering(wanted(public_url=web.url), running(), rehearsal=True) == []
+    assert identity.answering(wanted(public_url=web.url, take_over=[web.url]), found(), rehearsal=True) == []
+
+
+@pytest.mark.parametrize("answer", [(404, {}, b""), (200, {}, b"<html>"), (200, {}, b"[]"), (503, {}, PONG)])
+def test_what_does_not_answer_like_one_is_no_immich(web, answer):
+    web.answers["/api/server/ping"] = answer
+    assert not identity.answers_as_immich(web.url, rehearsal=True)
+
+
+def test_nobody_listening_is_no_immich():
+    assert not identity.answers_as_immich("http://127.0.0.1:9", rehearsal=True)
+
+
+def test_a_rehearsal_asks_nobody_but_this_machine_and_follows_nobody_off_it(web, monkeypatch):
+    with pytest.raises(ValueError, match="only talks to this machine"):
+        identity.answers_as_immich("https://photos.example.net", rehearsal=True)
+    web.answers["/api/server/ping"] = (302, {"Location": f"{web.url}/elsewhere"}, b"")
+    web.answers["/elsewhere"] = (200, {}, PONG)
+    assert not identity.answers_as_immich(web.url, rehearsal=True)
+    assert identity.answers_as_immich(web.url, rehearsal=False)
+    web.answers["/api/server/ping"] = (200, {}, PONG)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert identity.answers_as_immich(web.url, rehearsal=True)
+
+
+def test_the_control_node_remembers_the_cluster(tmp_path):
+    path = tmp_path / "state" / "photos.json"
+    assert identity.recall(str(path)) == {}
+    identity.remember(str(path), "here", "homelab")
+    assert identity.recall(str(path)) == {"cluster_uid": "here", "context": "homelab"}
+    before = path.stat().st_mtime_ns
+    identity.remember(str(path), "here", "homelab")
+    assert path.stat().st_mtime_ns == before
+    path.write_text("broken")
+    assert identity.recall(str(path)) == {}

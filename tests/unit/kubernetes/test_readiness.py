@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When something is ready, and what a person reads while it is not."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.readiness import HEALTHY, not_ready
+
+
+def deployment(replicas=1, generation=2, **status):
+    full = {"observedGeneration": generation, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, **status}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "immich-server", "namespace": "immich", "generation": 2},
+        "spec": {"replicas": replicas},
+        "status": full,
+    }
+
+
+def pod(ready="False", waiting=None, last=None, **status):
+    state = {"waiting": waiting} if waiting else {"running": {}}
+    container = {"name": "server", "image": "ghcr.io/immich-app/immich-server:v3.3.5", "state": state, "lastState": {"terminated": last} if last else {}}
+    conditions = [{"type": "Ready", "status": ready}]
+    return {"metadata": {}, "status": {"phase": "Running", "conditions": conditions, "containerStatuses": [container], **status}}
+
+
+def test_a_rolled_out_deployment_is_ready():
+    assert not_ready(deployment()) is None
+    assert not_ready({**deployment(replicas=0), "status": {"observedGeneration": 2}}) is None
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        deployment(observedGeneration=1),
+        deployment(availableReplicas=0),
+        deployment(updatedReplicas=0),
+        deployment(replicas=2),
+        {**deployment(), "status": {}},
+        {name: value for name, value in deployment().items() if name != "status"},
+    ],
+)
+def test_an_old_or_half_rolled_out_deployment_is_not(live):
+    assert not_ready(live).why
+
+
+def test_an_old_pod_that_still_runs_beside_the_new_one_is_waited_for():
+    live = deployment()
+    live["status"]["replicas"] = 2
+    assert not_ready(live)
+
+
+@pytest.mark.parametrize(
+    ("pods", "words"),
+    [
+        ([pod(waiting={"reason": "ImagePullBackOff", "message": "manifest unknown"})], "immich-server:v3.3.5 cannot be pulled: manifest unknown"),
+        ([pod(waiting={"reason": "CrashLoopBackOff"}, last={"exitCode": 1, "message": "no such folder\n"})], "keeps crashing (exit code 1, no such folder)"),
+        ([pod(waiting={"reason": "CrashLoopBackOff"}, last={"exitCode": 137, "reason": "OOMKilled"})], "exit code 137, OOMKilled"),
+        ([pod(waiting={"reason": "CreateContainerConfigError", "message": 'secret "x" not found'})], 'CreateContainerConfigError secret "x" not found'),
+        (
+            [{"metadata": {}, "status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes: no gpu"}]}}],
+            "no node takes the pod: 0/2 nodes: no gpu",
+        ),
+        ([pod(waiting={"reason": "ContainerCreating"}, phase="Pending")], "the pod is starting"),
+        ([pod()], "does not answer its readiness probe"),
+        ([{"metadata": {"deletionTimestamp": "now"}, "status": {}}], "an old pod is stopping"),
+        ([], "0 of 1 pods available"),
+    ],
+)
+def test_what_keeps_a_pod_is_said(pods, words):
+    assert words in not_ready(deployment(availableReplicas=0), pods).why
+
+
+def claim(phase="Pending", **spec):
+    return {"kind": "PersistentVolumeClaim", "metadata": {"name": "x"}, "spec": spec, "status": {"phase": phase}}
+
+
+def test_a_claim_is_ready_when_bound_or_when_nobody_asks_for_it_yet():
+    assert not_ready(claim("Bound")) is None
+    assert not_ready(claim(storageClassName="local-path"), waits_for_consumer=True) is None
+    assert "storage class longhorn" in not_ready(claim(storageClassName="longhorn")).why
+    assert "volume immich-media" in not_ready(claim(volumeName="immich-media")).why
+    assert not_ready(claim("Lost", volumeName="immich-media")).hopeless
+
+
+IMAGE = "ghcr.io/tensorchord/cloudnative-vectorchord:17.10-1.1.1"
+
+
+def cluster(phase=HEALTHY, annotations=None, instances=1, **status):
+    full = {
+        "phase": phase,
+        "readyInstances": 1,
+        "currentPrimary": "immich-db-1",
+        "targetPrimary": "immich-db-1",
+        "image": IMAGE,
+        "conditions": [{"type": "Ready", "status": "True"}],
+        **status,
+    }
+    return {"kind": "Cluster", "metadata": {"annotations": annotations or {}}, "spec": {"instances": instances, "imageName": IMAGE}, "status": full}
+
+
+def test_a_healthy_cluster_is_ready():
+    assert not_ready(cluster()) is None
+
+
+@pytest.mark.parametrize(
+    ("live", "words"),
+    [
+        (cluster("Setting up primary", phaseReason="Creating primary instance immich-db-1"), "Setting up primary: Creating primary instance"),
+        (cluster(instances=2), "1 of 2 instances ready"),
+        (cluster(targetPrimary="immich-db-2"), "switching over to immich-db-2"),
+        (cluster(image=IMAGE.replace("17.10", "17.9")), "still running"),
+        (cluster(conditions=[{"type": "Ready", "status": "False", "message": "not yet"}]), "not yet"),
+        (cluster(""), "is its operator running?"),
+    ],
+)
+def test_a_cluster_on_its_way_is_waited_for(live, words):
+    assert words in not_ready(live).why
+    assert not not_ready(live).hopeless
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        cluster("Unable to create required cluster objects", phaseReason="webhook denied"),
+        cluster("Cluster is unrecoverable and needs manual intervention"),
+        cluster("Waiting for user action"),
+        cluster("Cluster cannot proceed to reconciliation due to an unknown plugin being required"),
+        cluster(annotations={"cnpg.io/hibernation": "on"}),
+    ],
+)
+def test_a_cluster_that_does_not_help_itself_is_not_waited_for(live):
+    assert not_ready(live).hopeless
+
+
+def database(generation=1, **status):
+    return {"kind": "Database", "metadata": {"generation": generation}, "status": status}
+
+
+def test_a_database_is_ready_when_exactly_this_generation_was_applied():
+    assert not_ready(database(applied=True, observedGeneration=1)) is None
+    assert not_ready(database(2, applied=True, observedGeneration=1))
+    assert not_ready({"kind": "Database", "metadata": {"generation": 1}})
+
+
+def test_what_the_operator_says_of_a_database_is_passed_on():
+    broken = [{"name": "vchord", "applied": False, "message": "library not found"}, {"name": "cube", "applied": True}]
+    reason = not_ready(database(applied=False, observedGeneration=1, message="1 extension failed", extensions=broken)).why
+    assert reason == "1 extension failed; extension vchord: library not found"
+
+
+def test_jobs_and_certificates():
+    def conditions(kind, *states):
+        return {"kind": kind, "metadata": {}, "status": {"conditions": [{"type": name, "status": status, "message": "why"} for name, status in states]}}
+
+    assert not_ready(conditions("Job", ("Complete", "True"))) is None
+    assert not_ready(conditions("Job", ("Failed", "True"))).hopeless
+    assert not_ready(conditions("Job"))
+    assert not_ready(conditions("Certificate", ("Ready", "True"))) is None
+    assert not_ready(conditions("Certificate", ("Ready", "False"))).why == "why"
+    assert not_ready(conditions("Certificate"))
+
+
+def test_what_has_nothing_to_wait_for_is_ready():
+    assert not_ready({"kind": "ConfigMap", "metadata": {}}) is None
