@@ -35,10 +35,16 @@ options:
     elements: str
   replace_lost:
     description:
-      - What to do about a key named O(name) when no O(api_key) is given, so that its secret is lost.
+      - What to do about a key named O(name) when neither O(api_key) nor O(store) is given, so that its secret is lost.
       - V(true) deletes it and makes a new one. V(false) is an error, for another program may be using it.
     type: bool
     default: false
+  store:
+    description:
+      - Name of a Kubernetes Secret in O(namespace) of O(context) that keeps the key, in its field C(key).
+      - Without O(api_key) the key is read from there, and a new key is written there at once.
+      - A key named O(name) whose secret is not there is lost, and replaced.
+    type: str
   state:
     description: Whether the key exists.
     type: str
@@ -61,13 +67,25 @@ EXAMPLES = r"""
     purposes: [libraries, settings]
   no_log: true
   register: key
+
+- name: The same, kept in the cluster
+  homelab.immich.api_key:
+    context: homelab
+    namespace: immich
+    store: immich-api-key
+    email: admin@example.net
+    password: "{{ vault_immich_admin_password }}"
+    name: ansible
+    purposes: [libraries, settings]
+  no_log: true
+  register: key
 """
 
 RETURN = r"""
 secret:
-  description: The secret of a new key.
+  description: The secret of a new key, or with O(store) of the key that it keeps.
   type: str
-  returned: when a key was made, not in check mode
+  returned: when a key was made, not in check mode, or O(store) keeps one
 id:
   description: Identifier of the key. Null where there is none, or not yet.
   type: str
@@ -88,6 +106,7 @@ from typing import Any, NoReturn
 from ansible_collections.homelab.immich.plugins.module_utils.immich import api_keys, versions
 from ansible_collections.homelab.immich.plugins.module_utils.immich.changes import Change
 from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client, ImmichError
+from ansible_collections.homelab.immich.plugins.module_utils.immich.key_store import KeyStore
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
 
 KEY_SPEC: dict[str, dict[str, Any]] = {
@@ -95,6 +114,8 @@ KEY_SPEC: dict[str, dict[str, Any]] = {
     "purposes": {"type": "list", "elements": "str", "choices": list(versions.PURPOSES)},
     "permissions": {"type": "list", "elements": "str"},
     "replace_lost": {"type": "bool", "default": False},
+    # the name of a Secret, not a secret
+    "store": {"type": "str", "no_log": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
@@ -109,33 +130,40 @@ def ensure_absent(module: ImmichModule, api: Client) -> dict[str, Any]:
 
 def ensure_present(module: ImmichModule, api: Client) -> dict[str, Any]:
     """Keep the stored key if the server accepts it, or make another."""
-    given, name = module.params, module.params["name"]
+    given = module.params
     # a server that is too old is an error before anything else
     version = api.capabilities.version
     permissions = versions.permissions(version, given["purposes"]) if given["purposes"] else sorted(set(given["permissions"]))
-    own = api_keys.read_own(api) if given["api_key"] else None
+    store = open_store(module) if given["store"] else None
+    key = given["api_key"] or (store.read() if store else None)
+    api.use_key(key)
+    own = api_keys.read_own(api) if key else None
     if own is None:
-        return make(module, api, permissions)
+        return make(module, api, permissions, key, store)
+    result = {"id": own.get("id"), "permissions": permissions} | ({"secret": key} if store and not given["api_key"] else {})
     if "permissions" not in own:
-        api.warnings.append(f"Immich {version} cannot say which permissions a key has; API key {name} is taken as it is.")
-        return {"id": None, "permissions": permissions}
-    if not module.can_log_in:
-        missing = api_keys.lacking(own, permissions)
-        if missing:
-            raise ImmichError(f"The API key lacks the permissions {', '.join(missing)}; add them in Immich, or give email and password of its owner.")
-        return {"id": own["id"], "permissions": permissions}
-    plan = api_keys.plan_update(own, name, permissions)
-    if plan.change.changed and not module.check_mode:
-        module.login(api)
-    module.carry_out(api, plan)
-    return {"id": own["id"], "permissions": permissions}
+        api.warnings.append(f"Immich {version} cannot say which permissions a key has; API key {given['name']} is taken as it is.")
+    elif module.can_log_in:
+        plan = api_keys.plan_update(own, given["name"], permissions)
+        if plan.change.changed and not module.check_mode:
+            module.login(api)
+        module.carry_out(api, plan)
+    elif missing := api_keys.lacking(own, permissions):
+        raise ImmichError(f"The API key lacks the permissions {', '.join(missing)}; add them in Immich, or give email and password of its owner.")
+    return result
 
 
-def make(module: ImmichModule, api: Client, permissions: list[str]) -> dict[str, Any]:
+def open_store(module: ImmichModule) -> KeyStore:
+    """Reach the Secret that keeps the key."""
+    where = {option: module.params[option] for option in ("namespace", "kubeconfig", "context", "rehearsal")}
+    return KeyStore(module.params["store"], read_only=module.check_mode, **where)
+
+
+def make(module: ImmichModule, api: Client, permissions: list[str], key: str | None, store: KeyStore | None) -> dict[str, Any]:
     """Make a new key, instead of one of that name whose secret is lost."""
-    given, name = module.params, module.params["name"]
+    name = module.params["name"]
     if not module.can_log_in:
-        problem = "The server does not accept the API key" if given["api_key"] else f'To make the API key "{name}" somebody has to log in'
+        problem = "The server does not accept the API key" if key else f'To make the API key "{name}" somebody has to log in'
         raise ImmichError(f"{problem}; give email and password of its owner.")
     created = Change(f'API key "{name}"', None, {"name": name, "permissions": permissions})
     if module.check_mode:
@@ -144,12 +172,14 @@ def make(module: ImmichModule, api: Client, permissions: list[str]) -> dict[str,
     module.login(api)
     lost = api_keys.named(api_keys.list_keys(api), name)
     if lost is not None:
-        if not given["api_key"] and not given["replace_lost"]:
+        if not (key or store or module.params["replace_lost"]):
             raise ImmichError(f'API key "{name}" exists and Immich does not show its secret again; give it as api_key, or set replace_lost: true.')
         # first, so that an interruption leaves no two of one name
         module.carry_out(api, api_keys.plan_removal(lost, name))
     answer = api.post("/api-keys", {"name": name, "permissions": permissions}, doing=f'make the API key "{name}"', shape=api_keys.CREATED)
     module.record(created)
+    if store:
+        store.write(answer["secret"])
     return {"id": answer["apiKey"]["id"], "permissions": permissions, "secret": answer["secret"]}
 
 

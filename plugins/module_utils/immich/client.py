@@ -201,16 +201,21 @@ class Client:
         timeout: float = 30,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
-            raise ImmichError("api_key holds characters that no key has, such as a line end or a space; give the key as Immich showed it.")
         self.requests = 0
         self.warnings: list[str] = []
         self._transport = transport
-        self._api_key = api_key
+        self._api_key: str | None = None
         self._token: str | None = None
         self._read_only = read_only
         self._timeout = timeout
         self._sleep = sleep
+        self.use_key(api_key)
+
+    def use_key(self, api_key: str | None) -> None:
+        """Authenticate by this key, while there is no session."""
+        if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise ImmichError("api_key holds characters that no key has, such as a line end or a space; give the key as Immich showed it.")
+        self._api_key = api_key
 
     @cached_property
     def version(self) -> Version:
