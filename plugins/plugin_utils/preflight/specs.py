@@ -74,7 +74,8 @@ class Checked:
         options = option["options"]
         present = {key: entry for key, entry in value.items() if entry is not None or (*at, key) in self._broken}
         keys = {key: {"type": "raw", "required": entry.get("required", False)} for key, entry in options.items()}
-        for error in ArgumentSpecValidator(keys, **{name: option[name] for name in _CONSTRAINTS if name in option}).validate(present).errors.errors:
+        flat = {key: "" if isinstance(entry, list | Mapping) else entry for key, entry in present.items()}  # the validator copies all it gets
+        for error in ArgumentSpecValidator(keys, **{name: option[name] for name in _CONSTRAINTS if name in option}).validate(flat).errors.errors:
             if isinstance(error, UnsupportedError):
                 for key in (key for key in present if key not in options):
                     self._say((*at, key), f"is not a known key.{did_you_mean(key, options) or f' Use {either(options)}.'}")

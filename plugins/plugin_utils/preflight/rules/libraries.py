@@ -116,12 +116,12 @@ def _owner(library: Item) -> str:
 def _is_media_by_another_name(inventory: Inventory, host: Host, path: str) -> bool:
     """Whether the folder behind an import path is, contains or is in the folder behind the uploads."""
     media = media_volume(host)
-    uploads = folder_of(inventory, host, media) if media is not None else None
+    uploads = folder_of(inventory, media) if media is not None else None
     candidates = [volume for volume in server_volumes(host) if within(path, str(volume.get("mount")))]
     if uploads is None or not candidates:
         return False
     volume = max(candidates, key=lambda volume: len(parts(str(volume.get("mount")))))
-    folder = folder_of(inventory, host, volume)
+    folder = folder_of(inventory, volume)
     if folder is None:
         return False
     below = parts(path)[len(parts(str(volume.get("mount")))) :]

@@ -54,10 +54,8 @@ def exports_named(inventory: Inventory, name: str) -> list[Export]:
     return [Export(host, item) for host in inventory.nas for item in host.list("nas_exports") if name and item.get("name") == name]
 
 
-def folder_of(inventory: Inventory, host: Host, volume: Item) -> Folder | None:
-    """Where the bytes of a volume are; None for a volume that nobody else can name."""
-    if claim := volume.get("existing_claim"):
-        return Folder(f"{host.get('immich_context')} {host.get('immich_namespace')}", (str(claim),))
+def folder_of(inventory: Inventory, volume: Item) -> Folder | None:
+    """The folder of a NAS that a volume is; None for another kind of volume."""
     export = export_of(inventory, volume)
     if export is None or export.item.get("protocol") == "smb":
         return None
@@ -152,7 +150,7 @@ def owner_matches(inventory: Inventory) -> Iterator[Problem]:
     """The uid of the pods, as the NAS sees it, may do what the volume is for."""
     for host, volume, export in _exported(inventory):
         writes = volume.get("access") != "ro"
-        if export.item.get("protocol") == "smb" or (writes and export.item.get("access") == "ro"):
+        if export.item.get("protocol") == "smb" or (writes and export.item.get("access") == "ro") or not host.sound("immich_run_as"):
             continue  # said elsewhere
         run_as = host.get("immich_run_as", {})
         uid, gid = run_as.get("uid", 0), run_as.get("gid", 0)
@@ -214,22 +212,31 @@ def media(inventory: Inventory) -> Iterator[Problem]:
 
 def not_shared(inventory: Inventory) -> Iterator[Problem]:
     """What one instance writes, no other has: two would delete and rename each other's files."""
-    placed = ((host, volume, folder_of(inventory, host, volume)) for host in inventory.instances for volume in host.list("immich_volumes"))
-    everything = [(host, volume, folder) for host, volume, folder in placed if folder is not None]
-    for (one, first, here), (other, second, there) in combinations(everything, 2):
-        if one.name == other.name or not here.overlaps(there):
-            continue
+    everything = [(host, volume) for host in inventory.instances for volume in host.list("immich_volumes")]
+    for (one, first), (other, second) in combinations(everything, 2):
+        how = "" if one.name == other.name else _shared(inventory, (one, first), (other, second))
         writers = [f"{volume} of {host.name}" for host, volume in ((one, first), (other, second)) if volume.get("access") != "ro"]
-        if writers:
-            how = "the same files as" if here == there else "files in" if len(here.parts) > len(there.parts) else "the parent folder of"
-            where = f"claim {first.get('existing_claim')}" if first.get("existing_claim") else f"/{'/'.join(here.parts)}"
+        if how and writers:
             yield Problem(
                 one.name,
-                f"{first} of {one.name} has {how} {second} of {other.name} ({where}), and {' and '.join(writers)} may write to them. "
+                f"{first} of {one.name} {how} {second} of {other.name}, and {' and '.join(writers)} may write to it. "
                 "Give each instance a folder of its own, or set access: ro on both.",
                 first.at,
                 (other.name,),
             )
+
+
+def _shared(inventory: Inventory, first: tuple[Host, Item], second: tuple[Host, Item]) -> str:
+    """How two volumes have files in common; empty when they have none."""
+    here, there = folder_of(inventory, first[1]), folder_of(inventory, second[1])
+    if here and there and here.overlaps(there):
+        return "is the same folder as" if here == there else "is in the folder of" if len(here.parts) > len(there.parts) else "is the parent folder of"
+    claims = [
+        (host.get("immich_context"), host.get("immich_namespace"), volume.get("existing_claim") or f"{host.get('immich_name')}-{volume.get('name')}")
+        for host, volume in (first, second)
+    ]
+    named = first[1].get("existing_claim") or second[1].get("existing_claim")
+    return "is the same claim as" if named and claims[0] == claims[1] else ""
 
 
 def unique_names(inventory: Inventory) -> Iterator[Problem]:

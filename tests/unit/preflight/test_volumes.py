@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Volumes."""
+
+from __future__ import annotations
+
+from .conftest import Homelab
+
+
+def test_an_unknown_export(homelab: Homelab) -> None:
+    homelab.volumes[2]["nfs"]["export"] = "phots"
+    assert homelab.errors() == [
+        "immich_volumes[2] (photos): no NAS has an export phots. nas_exports of the group nas name immich, photos. Did you mean photos?"
+    ]
+
+
+def test_an_export_when_there_is_no_nas(homelab: Homelab) -> None:
+    homelab.groups["nas"] = {}
+    del homelab.volumes[2], homelab.photos["immich_libraries"]
+    assert homelab.errors() == ["immich_volumes[0] (media): no NAS has an export immich. No host of the group nas has nas_exports."]
+
+
+def test_an_export_that_two_nas_have(homelab: Homelab) -> None:
+    homelab.groups["nas"]["attic"] = {"nas_exports": [{"name": "photos", "path": "/srv/photos"}], "immich_rehearsal": True}
+    assert homelab.errors() == ["immich_volumes[2] (photos): export photos is on tank and on attic. Give the exports different names."]
+
+
+def test_an_export_over_smb(homelab: Homelab) -> None:
+    homelab.exports[0] = {"name": "photos", "protocol": "smb", "share": "photos", "dataset": "tank/photos"}
+    assert homelab.errors() == ["immich_volumes[2] (photos): export photos of NAS tank is SMB, which this release cannot mount. Export it over NFS."]
+
+
+def test_two_backends_on_one_volume(homelab: Homelab) -> None:
+    homelab.volumes[0]["storage_class"] = "longhorn"
+    assert homelab.errors() == [
+        "immich_volumes[0] (media): nfs and storage_class are both set. A volume has exactly one of nfs, storage_class or existing_claim: keep one."
+    ]
+
+
+def test_no_backend_on_a_volume(homelab: Homelab) -> None:
+    del homelab.volumes[1]["storage_class"]
+    assert homelab.errors() == ["immich_volumes[1] (thumbs): nothing says what it is made of. Set one of nfs, storage_class or existing_claim."]
+
+
+def test_a_misspelt_backend_is_one_error(homelab: Homelab) -> None:
+    homelab.volumes[1]["storageclass"] = homelab.volumes[1].pop("storage_class")
+    assert homelab.errors() == ["immich_volumes[1] (thumbs): storageclass is not a known key. Did you mean storage_class?"]
+
+
+def test_a_volume_without_a_size(homelab: Homelab) -> None:
+    del homelab.volumes[0]["size"]
+    assert homelab.errors() == ["immich_volumes[0] (media): size is not set. Write a Kubernetes quantity such as 200Gi; on NFS it is bookkeeping only."]
+
+
+def test_an_existing_claim_needs_no_size(homelab: Homelab) -> None:
+    homelab.volumes[0] = {"name": "media", "mount": "/data", "existing_claim": "old-uploads"}
+    assert homelab.errors() == []
+
+
+def test_mount_options_without_nfs(homelab: Homelab) -> None:
+    homelab.volumes[1]["mount_options"] = ["hard"]
+    assert homelab.errors() == ["immich_volumes[1] (thumbs): mount_options are for NFS, and this volume is not on NFS. Remove them."]
+
+
+def test_a_soft_mount_is_a_warning(homelab: Homelab) -> None:
+    homelab.volumes[2]["mount_options"] = ["soft"]
+    assert homelab.errors() == []
+    assert homelab.warnings() == [
+        "immich_volumes[2] (photos): mount_options have soft: an I/O error then looks like a deleted photo, and Immich puts it in the trash. Use hard."
+    ]
+
+
+def test_two_volumes_on_one_mount(homelab: Homelab) -> None:
+    homelab.volumes[1]["mount"] = "/mnt/photos"
+    assert homelab.errors() == [
+        "immich_volumes[2] (photos): mount /mnt/photos is the mount of immich_volumes[1] (thumbs) too. Give each volume a mount of its own."
+    ]
+
+
+def test_one_mount_in_different_pods_is_fine(homelab: Homelab) -> None:
+    homelab.volumes[1]["mount"] = "/cache"
+    assert homelab.errors() == []
+
+
+def test_two_volumes_with_one_name(homelab: Homelab) -> None:
+    homelab.volumes[1]["name"] = "media"
+    assert homelab.errors() == ["immich_volumes[1] (media): the name is taken by immich_volumes[0]. Give each volume a name of its own."]
+
+
+def test_a_mount_that_is_not_a_folder(homelab: Homelab) -> None:
+    homelab.volumes[1]["mount"] = "data/thumbs/"
+    assert homelab.errors() == ["immich_volumes[1] (thumbs): mount is data/thumbs/. Write an absolute folder, without a slash at its end, such as /data/thumbs."]
+
+
+def test_a_mount_over_the_program(homelab: Homelab) -> None:
+    homelab.volumes[1]["mount"] = "/usr/src/app"
+    assert homelab.errors() == [
+        "immich_volumes[1] (thumbs): mount /usr/src/app would hide what the container needs. Mount it elsewhere, such as /mnt/thumbs."
+    ]
+
+
+def test_a_mount_inside_a_read_only_volume_is_a_warning(homelab: Homelab) -> None:
+    homelab.volumes[1]["mount"] = "/mnt/photos/thumbs"
+    assert homelab.errors() == []
+    assert homelab.warnings() == [
+        "immich_volumes[1] (thumbs): mount /mnt/photos/thumbs is in immich_volumes[2] (photos), which is read-only, so nobody can make the folder to mount it on. "
+        "Make sure that it exists there, or mount it elsewhere."
+    ]
+
+
+def test_no_volume_for_the_uploads(homelab: Homelab) -> None:
+    homelab.volumes[0]["mount"] = "/mnt/media"
+    assert homelab.errors() == [
+        "immich_volumes: none is mounted at /data in the server, where Immich v3.3.5 keeps what is uploaded. "
+        "Mounted are /mnt/media (server), /data/thumbs (server), /mnt/photos (server), /cache (machine-learning). "
+        "Add one, such as {name: media, mount: /data, size: 1Ti, nfs: {export: …}}."
+    ]
+
+
+def test_no_volume_at_all(homelab: Homelab) -> None:
+    homelab.photos["immich_volumes"] = []
+    homelab.photos["immich_libraries"] = []
+    assert homelab.errors() == [
+        "immich_volumes: none is mounted at /data in the server, where Immich v3.3.5 keeps what is uploaded. Mounted are none. "
+        "Add one, such as {name: media, mount: /data, size: 1Ti, nfs: {export: …}}."
+    ]
+
+
+def test_uploads_where_old_releases_keep_them(homelab: Homelab) -> None:
+    homelab.volumes[0]["mount"] = "/usr/src/app/upload"
+    assert homelab.errors() == []
+
+
+def test_uploads_that_are_read_only(homelab: Homelab) -> None:
+    homelab.volumes[0]["access"] = "ro"
+    assert homelab.errors() == ["immich_volumes[0] (media): access is ro, but Immich keeps what is uploaded in /data. Set access: rw."]
+
+
+def test_writing_to_a_read_only_export(homelab: Homelab) -> None:
+    homelab.volumes[2]["access"] = "rw"
+    assert homelab.errors() == [
+        "immich_volumes[2] (photos): access is rw, but export photos of NAS tank is read-only. Set access: ro, or access: rw on the export."
+    ]
+
+
+def test_access_left_out_means_rw(homelab: Homelab) -> None:
+    del homelab.volumes[2]["access"]
+    assert homelab.errors() == [
+        "immich_volumes[2] (photos): access is rw, but export photos of NAS tank is read-only. Set access: ro, or access: rw on the export."
+    ]
+
+
+def test_an_export_that_squashes_the_pods_to_nobody(homelab: Homelab) -> None:
+    homelab.exports[1]["squash"] = "all"
+    assert homelab.errors() == [
+        "immich_volumes[0] (media): Immich may not write to export immich of NAS tank: uid 1000 arrives as 65534, and 1000:1000 0750 does not let it write. "
+        "immich_run_as is 1000:1000; set it to the owner of the folder, or change squash or owner of the export."
+    ]
+
+
+def test_pods_that_run_as_a_squashed_root(homelab: Homelab) -> None:
+    del homelab.photos["immich_run_as"]
+    homelab.exports[1]["squash"] = "root"
+    assert homelab.errors() == [
+        "immich_volumes[0] (media): Immich may not write to export immich of NAS tank: uid 0 arrives as 65534, and 1000:1000 0750 does not let it write. "
+        "immich_run_as is not set, so the pods run as root; set it to the owner of the folder, or change squash or owner of the export."
+    ]
+
+
+def test_photos_that_the_pods_may_not_read(homelab: Homelab) -> None:
+    homelab.exports[0]["owner"] = {"user": 500, "group": 500, "mode": "0700"}
+    assert homelab.errors() == [
+        "immich_volumes[2] (photos): Immich may not read export photos of NAS tank: uid 1000, and 500:500 0700 does not let it read. "
+        "immich_run_as is 1000:1000; set it to the owner of the folder, or change squash or owner of the export."
+    ]
+
+
+def test_two_instances_with_one_upload_folder(homelab: Homelab) -> None:
+    homelab.second_instance()["immich_volumes"][0] = {"name": "media", "mount": "/data", "size": "1Ti", "nfs": {"export": "immich"}}
+    assert homelab.errors() == [
+        "immich_volumes[0] (media) of photos is the same folder as immich_volumes[0] (media) of family, "
+        "and immich_volumes[0] (media) of photos and immich_volumes[0] (media) of family may write to it. "
+        "Give each instance a folder of its own, or set access: ro on both."
+    ]
+
+
+def test_an_instance_that_writes_into_what_another_reads(homelab: Homelab) -> None:
+    homelab.exports.append({"name": "scans", "dataset": "tank/photos/scans", "access": "rw", "squash": "none"})
+    homelab.second_instance()["immich_volumes"].append({"name": "scans", "mount": "/mnt/scans", "size": "1Ti", "nfs": {"export": "scans"}})
+    assert homelab.errors() == [
+        "immich_volumes[2] (photos) of photos is the parent folder of immich_volumes[2] (scans) of family, and immich_volumes[2] (scans) of family may write to it. "
+        "Give each instance a folder of its own, or set access: ro on both."
+    ]
+
+
+def test_an_instance_that_takes_the_claim_of_another(homelab: Homelab) -> None:
+    other = homelab.second_instance()
+    other |= {"immich_namespace": "immich", "immich_name": "family"}
+    other["immich_volumes"][0] = {"name": "media", "mount": "/data", "existing_claim": "immich-media"}
+    assert homelab.errors() == [
+        "immich_volumes[0] (media) of photos is the same claim as immich_volumes[0] (media) of family, "
+        "and immich_volumes[0] (media) of photos and immich_volumes[0] (media) of family may write to it. "
+        "Give each instance a folder of its own, or set access: ro on both."
+    ]
