@@ -118,7 +118,14 @@ def go(progress: Progress) -> str:
 
 def go_environment() -> dict[str, str]:
     """The user's environment (proxies and caches are his), without what would change the outcome."""
-    return {**os.environ, "GOWORK": "off", "GO111MODULE": "on", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -mod=readonly -modcacherw -buildvcs=false"}
+    return {
+        **os.environ,
+        "GOWORK": "off",
+        "GO111MODULE": "on",
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+        "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -mod=readonly -modcacherw -buildvcs=false",
+    }
 
 
 def _build(names: list[str], progress: Progress) -> None:
@@ -127,19 +134,24 @@ def _build(names: list[str], progress: Progress) -> None:
         if stale.is_dir():
             shutil.rmtree(stale, ignore_errors=True)
     log = state.cache() / "build.log"
-    versions = pinned()
-    progress.step(f"Building {', '.join(f'{name} {versions[name]}' for name in names)}: about 5 minutes, once")
+    progress.step(f"Building {_listed(names)}: about 5 minutes, once")
     with tempfile.TemporaryDirectory(dir=state.cache(), prefix="build-") as temporary:
         command = [program, "install", "-v", "-trimpath", "-ldflags", _ldflags(), *(TOOLS[name] for name in names)]
         code = _run(command, log, progress, {**go_environment(), "GOBIN": temporary}, cwd=SOURCE)
         if code:
             raise RehearsalError(
-                f"Building the control plane of the rehearsal failed ({_last_line(log)}); see {log}, then run the same command again: what was built so far is kept."
+                f"Building the control plane of the rehearsal failed ({_last_line(log)}); see {log}, then run it again: what was built so far is kept."
             )
         folder().mkdir(parents=True, exist_ok=True)
         for name in names:
             os.replace(Path(temporary) / BUILT_AS.get(name, name), folder() / name)
-    progress.say(f"Built {', '.join(names)} in {folder()}")
+    progress.say(f"Built {_listed(names)} in {folder()}")
+
+
+def _listed(names: list[str]) -> str:
+    """etcd 3.7.3, Kubernetes 1.36.3 and kwok 0.8.0, as far as they are among these."""
+    versions = pinned()
+    return ", ".join(dict.fromkeys(f"{'Kubernetes' if name.startswith('kube-') else name} {versions[name]}" for name in names))
 
 
 def _last_line(log: Path) -> str:

@@ -101,7 +101,7 @@ class Cluster:
                         else:
                             continue
                         self.changed.set()
-            except (aiohttp.ClientError, OSError, ValueError, asyncio.TimeoutError) as error:
+            except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
                 log.warning("watching %s: %s", kind, error)
                 await asyncio.sleep(0.5)
 

@@ -137,7 +137,8 @@ def start(home: Path, programs: dict[str, Path], ports: dict[str, int], progress
         "--authorization-mode=RBAC", "--anonymous-auth=false", "--allow-privileged", "--service-cluster-ip-range=10.96.0.0/16",
         "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={pki}/service-accounts.key",
         f"--service-account-signing-key-file={pki}/service-accounts.key", "--disable-admission-plugins=TaintNodesByCondition",
-        f"--audit-policy-file={home}/audit-policy.json", f"--audit-log-path={home}/logs/audit.json", "--enable-priority-and-fairness=false", "--profiling=false",
+        f"--audit-policy-file={home}/audit-policy.json", f"--audit-log-path={home}/logs/audit.json",
+        "--enable-priority-and-fairness=false", "--profiling=false",
     ])  # fmt: skip
     api = Api(home, ports["kube-apiserver"])
     _wait(home, "kube-apiserver", lambda: api.request("GET", "/readyz"), progress)
@@ -158,7 +159,8 @@ def start(home: Path, programs: dict[str, Path], ports: dict[str, int], progress
     stages = sorted((Path(__file__).parent / "stages").glob("*.yaml"))
     processes.start(home, "kwok", [
         str(programs["kwok"]), f"--kubeconfig={pki}/kwok.kubeconfig", "--manage-all-nodes", "--node-ip=127.0.0.1",
-        "--node-lease-duration-seconds=200", *(f"--config={path}" for path in stages),
+        "--node-lease-duration-seconds=0",  # a lease would keep the kwok of the next start away until it expires
+        *(f"--config={path}" for path in stages),
     ])  # fmt: skip
     # Four folders up from homelab/immich/rehearsal is what Python has to find: ansible_collections is in it.
     root = Path(__file__).absolute().parents[len(__package__.split("."))]
@@ -169,6 +171,7 @@ def start(home: Path, programs: dict[str, Path], ports: dict[str, int], progress
 
 def wait_for_daemon(home: Path, ports: dict[str, int], progress: Progress) -> None:
     """Until the daemon, and not somebody else on its port, answers."""
+
     def answers() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", ports["immich"], timeout=5)
         try:
@@ -222,7 +225,12 @@ def apply_crds(api: Api, wanted: list[dict], progress: Progress) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(apply, wanted))
-    missing = {(f"/apis/{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["plural"]) for crd in wanted for version in crd["spec"]["versions"] if version["served"]}
+    missing = {
+        (f"/apis/{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["plural"])
+        for crd in wanted
+        for version in crd["spec"]["versions"]
+        if version["served"]
+    }
     deadline = time.monotonic() + 60
     while missing:
         for group in sorted({group for group, _ in missing}):

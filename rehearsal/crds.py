@@ -63,7 +63,9 @@ def _extract(path: Path, progress: Progress) -> None:
                      if "Error" not in module and f"{module['Path']} {module['Version']} {module['Sum']}" not in sums]  # fmt: skip
         if done.returncode or problems:
             log.write_text(log.read_text() + done.stdout.decode())
-            raise RehearsalError(f"The CRDs of the rehearsal could not be fetched ({problems[0] if problems else 'go mod download failed'}); see {log}, then run it again.")
+            raise RehearsalError(
+                f"The CRDs of the rehearsal could not be fetched ({problems[0] if problems else 'go mod download failed'}); see {log}, then run it again."
+            )
         for module in downloads:
             pattern = f"{module['Path']}@{module['Version']}/{wanted[module['Path'], module['Version']]}"
             with zipfile.ZipFile(module["Zip"]) as archive:

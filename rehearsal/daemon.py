@@ -13,25 +13,20 @@ import signal
 import ssl
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from . import operators, volumes
 from .api import tls
 from .cluster import Cluster
+from .immich.app import create_app as create_immich
 from .immich.instance import Instance, Mount, NotReady
-
-try:  # TODO: until both stand-ins are complete
-    from .immich import create_app as create_immich
-except ImportError:
-    create_immich = lambda *_: web.Application()  # noqa: E731
-try:
-    from .truenas import create_app as create_truenas
-except ImportError:
-    create_truenas = lambda *_: web.Application()  # noqa: E731
+from .truenas.app import create_app as create_truenas
 
 log = logging.getLogger("daemon")
 
@@ -102,6 +97,8 @@ class Instances:
     def _mounts(self, pod: dict, container: dict):
         by_name = {volume["name"]: volume for volume in pod["spec"].get("volumes", [])}
         for mount in container.get("volumeMounts", []):
+            if by_name[mount["name"]].keys() & {"projected", "downwardAPI"}:  # a token for the API server, which no stand-in uses
+                continue
             folder, read_only = self._volumes.folder(pod, by_name[mount["name"]])
             if mount.get("subPath"):
                 folder = folder / mount["subPath"]
@@ -133,7 +130,7 @@ def _version(image: str) -> str:
     return tag.removeprefix("v")
 
 
-def add_ingress(app: web.Application, cluster: Cluster, port: int) -> None:
+def way_in(home: Path, cluster: Cluster, port: int):
     """The public way in: /host/<name>/... goes where an Ingress for that name sends it, through the service proxy, as a request of its own."""
 
     def backend(host: str, path: str) -> tuple[str, dict] | None:
@@ -146,42 +143,57 @@ def add_ingress(app: web.Application, cluster: Cluster, port: int) -> None:
                             found.append((len(entry.get("path", "/")), ingress["metadata"]["namespace"], entry["backend"]["service"]))
         return max(found, key=lambda item: item[0])[1:] if found else None
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        host, path = request.match_info["host"], "/" + request.match_info["path"]
+    @web.middleware
+    async def handle(request: web.Request, handler) -> web.StreamResponse:
+        if request.path == "/rehearsal":
+            return web.json_response({"home": str(home)})
+        if not request.path.startswith("/host/"):
+            return await handler(request)
+        host, _, rest = request.raw_path.removeprefix("/host/").partition("?")[0].partition("/")
+        path = f"/{rest}"
         found = backend(host, path)
         if found is None:
             return web.Response(status=404, text="404 page not found\n")
         namespace, service = found
         number = service["port"].get("number") or service["port"]["name"]
         url = f"http://127.0.0.1:{port}/api/v1/namespaces/{namespace}/services/{service['name']}:{number}/proxy{path}"
+        query = f"?{request.query_string}" if request.query_string else ""
         hop = {"host", "connection", "transfer-encoding", "keep-alive", "te", "upgrade"}
         headers = [(key, value) for key, value in request.headers.items() if key.lower() not in hop]
         headers += [("X-Forwarded-Host", host), ("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "127.0.0.1")]
         timeout = aiohttp.ClientTimeout(total=None)
         async with (
             aiohttp.ClientSession(timeout=timeout, auto_decompress=False, trust_env=False) as session,
-            session.request(request.method, url, params=request.query, headers=headers, data=request.content if request.can_read_body else None, allow_redirects=False) as answer,
+            session.request(
+                request.method, URL(url + query, encoded=True), headers=headers, data=request.content if request.can_read_body else None, allow_redirects=False
+            ) as answer,
         ):
-            response = web.StreamResponse(status=answer.status, headers=[(key, value) for key, value in answer.headers.items() if key.lower() not in hop | {"content-length"}])
+            response = web.StreamResponse(
+                status=answer.status, headers=[(key, value) for key, value in answer.headers.items() if key.lower() not in hop | {"content-length"}]
+            )
             await response.prepare(request)
             async for part in answer.content.iter_any():
                 await response.write(part)
             await response.write_eof()
             return response
 
-    app.router.add_route("*", "/host/{host}/{path:.*}", handle)
+    return handle
 
 
 async def reconcile(home: Path, cluster: Cluster) -> None:
     """Play the controllers, whenever anything changed; they are idempotent and see everything again on the next round."""
     while True:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(cluster.changed.wait(), 10)
-        except asyncio.TimeoutError:
-            pass
         await asyncio.sleep(0.05)
         cluster.changed.clear()
-        for controller in (volumes.provision(home, cluster), operators.postgresql(cluster), operators.certificates(home, cluster), operators.ingresses(cluster)):
+        for controller in (
+            operators.kubelet(cluster),
+            volumes.provision(home, cluster),
+            operators.postgresql(cluster),
+            operators.certificates(home, cluster),
+            operators.ingresses(cluster),
+        ):
             try:
                 await controller
             except Exception:
@@ -197,11 +209,7 @@ async def main(run: dict) -> None:
     async with Cluster(f"https://127.0.0.1:{ports['kube-apiserver']}", tls(home, "rehearsal-daemon")) as cluster:
         immich = create_immich(Instances(cluster, volumes.Volumes(home, cluster, spec)), home / "immich")
 
-        async def about(_request: web.Request) -> web.Response:
-            return web.json_response({"home": str(home)})
-
-        immich.router.add_get("/rehearsal", about)
-        add_ingress(immich, cluster, ports["immich"])
+        immich.middlewares.append(way_in(home, cluster, ports["immich"]))
         truenas = create_truenas(spec, home / "nas", {"username": "rehearsal", "api_key": run["truenas_api_key"]})
         runners = [web.AppRunner(immich, access_log=None, shutdown_timeout=1), web.AppRunner(truenas, access_log=None, shutdown_timeout=1)]
         for runner in runners:

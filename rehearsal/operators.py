@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import trustme
@@ -102,6 +103,45 @@ def is_ready(pod: dict) -> bool:
     """Whether a pod serves."""
     conditions = pod.get("status", {}).get("conditions", [])
     return "deletionTimestamp" not in pod["metadata"] and any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+FAIL = "rehearsal.homelab.immich/fail"
+CONFIG_ERROR = "CreateContainerConfigError"
+
+
+async def kubelet(cluster: Cluster) -> None:
+    """The kubelet: a pod whose configuration is not there does not start until it is; its Stage says so."""
+    for pod in cluster.all("Pod"):
+        if "deletionTimestamp" in pod["metadata"] or is_ready(pod):
+            continue
+        problem = next(_missing_configuration(cluster, pod), None)
+        said = pod["metadata"].get("annotations", {}).get(FAIL)
+        wanted = problem and f"{CONFIG_ERROR}: {problem}"
+        if said != wanted and (said is None or said.startswith(CONFIG_ERROR)):
+            path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+            await cluster.patch(path, {"metadata": {"annotations": {FAIL: wanted}}})
+
+
+def _missing_configuration(cluster: Cluster, pod: dict) -> Iterator[str]:
+    """Each ConfigMap, Secret or key that a pod needs and that does not exist."""
+    spec = pod["spec"]
+    containers = [*spec.get("initContainers", []), *spec["containers"]]
+    sources = [entry.get("valueFrom", {}) for container in containers for entry in container.get("env", [])]
+    sources += [entry for container in containers for entry in container.get("envFrom", [])]
+    for kind, field, fields in (("ConfigMap", "configMap", ("configMapKeyRef", "configMapRef")), ("Secret", "secret", ("secretKeyRef", "secretRef"))):
+        references = [(source[name], [source[name].get("key")]) for source in sources for name in fields if name in source]
+        for volume in spec.get("volumes", []):
+            if field in volume:
+                references.append((volume[field], [item["key"] for item in volume[field].get("items", [])]))
+        for reference, keys in references:
+            name = reference.get("name") or reference.get("secretName")
+            live = cluster.get(kind, pod["metadata"]["namespace"], name)
+            if reference.get("optional"):
+                continue
+            if live is None:
+                yield f'{kind.lower()} "{name}" not found'
+            else:
+                yield from (f"couldn't find key {key} in {kind} {name}" for key in keys if key and key not in (live.get("data") or {}))
 
 
 async def certificates(home: Path, cluster: Cluster) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .progress import Progress
@@ -90,10 +90,8 @@ def stop(home: Path, names: Iterable[str], patience: float) -> None:
     pids = {name: number for name in names if (number := pid(home, name))}
     for send, limit in ((signal.SIGTERM, patience), (signal.SIGKILL, 10.0)):
         for number in pids.values():
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(number, send)
-            except ProcessLookupError:
-                pass
         deadline = time.monotonic() + limit
         while pids and time.monotonic() < deadline:
             for number in pids.values():
@@ -108,7 +106,5 @@ def stop(home: Path, names: Iterable[str], patience: float) -> None:
 
 def _reap(number: int) -> None:
     """Collect the process if it is our own child."""
-    try:
+    with suppress(ChildProcessError):
         os.waitpid(number, os.WNOHANG)
-    except ChildProcessError:
-        pass

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -50,5 +51,6 @@ class Progress:
         self._write(text)
 
     def _rewrite(self, text: str) -> None:
+        text = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps cannot be rewritten
         sys.stdout.write(f"\r\033[K{text}")
         sys.stdout.flush()

@@ -151,7 +151,7 @@ async def _create_volume(home: Path, cluster: Cluster, claim: dict, storage_clas
             "volumeMode": spec.get("volumeMode", "Filesystem"),
             "storageClassName": spec["storageClassName"],
             "persistentVolumeReclaimPolicy": storage_class.get("reclaimPolicy", "Delete"),
-            "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": metadata["namespace"], "name": metadata["name"], "uid": metadata["uid"]},
+            "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim"} | {key: metadata[key] for key in ("namespace", "name", "uid")},
             "hostPath": {"path": str(folder), "type": "DirectoryOrCreate"},
         },
     }

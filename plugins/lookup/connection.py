@@ -56,7 +56,7 @@ _raw:
   description:
     - One dictionary per term, every one with C(rehearsal), which says whether only loopback may be reached.
     - V(kubernetes) has C(kubeconfig) and C(context). A C(kubeconfig) of null means what kubectl would use.
-    - V(immich) has C(url), C(ca_cert), C(kubeconfig), C(context), C(namespace) and C(service). A C(url) of null means through the service proxy of the API server.
+    - V(immich) has C(url), C(ca_cert), C(kubeconfig), C(context), C(namespace) and C(service). A C(url) of null means the service proxy of the API server.
     - V(truenas) has C(url), C(username), C(api_key), C(ca_cert) and C(validate_certs).
     - V(public) has C(url).
   type: list
@@ -102,7 +102,7 @@ def _facts(variables: dict[str, Any]) -> dict[str, Any]:
             raise state.NotRunning(f"The rehearsal in {home} has ended.")
     except state.RehearsalError as error:
         raise AnsibleLookupError(
-            f"immich_rehearsal is true, so nothing outside this machine may be reached. {error} Start it: make rehearse, or site.yml without --skip-tags always."
+            f"immich_rehearsal is true, so nothing but this machine may be reached. {error} Start it: make rehearse, or site.yml without --skip-tags always."
         ) from None
     return facts
 
