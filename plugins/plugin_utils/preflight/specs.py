@@ -75,13 +75,15 @@ class Checked:
         present = {key: entry for key, entry in value.items() if entry is not None or (*at, key) in self._broken}
         keys = {key: {"type": "raw", "required": entry.get("required", False)} for key, entry in options.items()}
         flat = {key: "" if isinstance(entry, list | Mapping) else entry for key, entry in present.items()}  # the validator copies all it gets
+        misspelt = {key: did_you_mean(key, options) for key in present if key not in options}
         for error in ArgumentSpecValidator(keys, **{name: option[name] for name in _CONSTRAINTS if name in option}).validate(flat).errors.errors:
             if isinstance(error, UnsupportedError):
-                for key in (key for key in present if key not in options):
-                    self._say((*at, key), f"is not a known key.{did_you_mean(key, options) or f' Use {either(options)}.'}")
+                for key, near in misspelt.items():
+                    self._say((*at, key), f"is not a known key.{near or f' Use {either(options)}.'}")
             elif isinstance(error, RequiredError):
                 for key in (key for key, entry in options.items() if entry.get("required") and key not in present):
-                    self._say((*at, key), f"is not set. It is {_about(options[key])}")
+                    if f" Did you mean {key}?" not in misspelt.values():
+                        self._say((*at, key), f"is required and not set: {_about(options[key])}")
             else:  # a constraint between keys, which Ansible's sentence names
                 self._say(at, f"is incomplete or contradictory: {error}.")
         clean = {}  # defaults of variables are filled in; those of keys are not, for the roles, since Ansible does not do that either
@@ -140,7 +142,7 @@ def _wrong_type(kind: str, value: Any, secret: bool) -> str:
             return f"is text, not a list. Write {'it in brackets' if secret else f'[{value}]'}."
         if kind != "dict":
             quoted = "" if secret else f' "{value}"'
-            return f"is the text{quoted}, not {name}. Write it without quotes; on the command line as JSON, such as -e '{{\"variable\": 1}}'."
+            return f"is the text{quoted}, not {name}. Write it without quotes, and with -e as JSON."
     found = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, Mapping) else f"{shown.strip() or 'something else'}"
     return f"is {found}, not {name}. Write {_EXAMPLES.get(kind, name)}."
 
@@ -154,5 +156,5 @@ def _about(option: Mapping[str, Any]) -> str:
     description = option.get("description") or ""
     first = description if isinstance(description, str) else description[0]
     plain = re.sub(r"[A-Z]\(([^)]*)\)", r"\1", first).strip()
-    sentence = re.split(r"(?<=[a-z)])\.\s", plain)[0].rstrip(".")
+    sentence = re.split(r"\.\s+(?=[A-Z])", plain)[0].rstrip(".")
     return f"{sentence[:1].lower()}{sentence[1:]}." if sentence[1:2].islower() else f"{sentence}."

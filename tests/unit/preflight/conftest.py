@@ -33,9 +33,7 @@ def _homelab() -> dict[str, dict[str, dict[str, Any]]]:
     everything = yaml.safe_load((folder / "hosts.yml").read_text())["all"]
     shared = everything["vars"] | yaml.safe_load((folder / "group_vars" / "all" / "vault.yml").read_text())
     return {
-        group: {
-            name: _resolved(shared | own | {"inventory_hostname": name}, shared) for name, own in everything["children"][group]["hosts"].items()
-        }
+        group: {name: _resolved(shared | own | {"inventory_hostname": name}, shared) for name, own in everything["children"][group]["hosts"].items()}
         for group in ("immich", "nas")
     }
 

@@ -20,7 +20,9 @@ def test_two_instances_that_only_read_the_same_photos_have_no_problem(homelab: H
     assert homelab.problems() == []
 
 
-@pytest.mark.parametrize("variable", sorted({name for group in HOMELAB.values() for host in group.values() for name in host if name.startswith(("immich_", "nas_"))}))
+@pytest.mark.parametrize(
+    "variable", sorted({name for group in HOMELAB.values() for host in group.values() for name in host if name.startswith(("immich_", "nas_"))})
+)
 def test_each_variable_of_the_default_inventory_is_documented_once(variable: str) -> None:
     assert [role for role, options in KNOWN.items() if variable in options] == [next(role for role in KNOWN if variable in KNOWN[role])]
 

@@ -90,14 +90,14 @@ def test_two_volumes_with_one_name(homelab: Homelab) -> None:
 
 def test_a_mount_that_is_not_a_folder(homelab: Homelab) -> None:
     homelab.volumes[1]["mount"] = "data/thumbs/"
-    assert homelab.errors() == ["immich_volumes[1] (thumbs): mount is data/thumbs/. Write an absolute folder, without a slash at its end, such as /data/thumbs."]
+    assert homelab.errors() == [
+        "immich_volumes[1] (thumbs): mount is data/thumbs/. Write an absolute folder, without a slash at its end, such as /data/thumbs."
+    ]
 
 
 def test_a_mount_over_the_program(homelab: Homelab) -> None:
     homelab.volumes[1]["mount"] = "/usr/src/app"
-    assert homelab.errors() == [
-        "immich_volumes[1] (thumbs): mount /usr/src/app would hide what the container needs. Mount it elsewhere, such as /mnt/thumbs."
-    ]
+    assert homelab.errors() == ["immich_volumes[1] (thumbs): mount /usr/src/app would hide what the container needs. Mount it elsewhere, such as /mnt/thumbs."]
 
 
 def test_a_mount_inside_a_read_only_volume_is_a_warning(homelab: Homelab) -> None:

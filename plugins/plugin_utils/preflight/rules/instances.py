@@ -55,6 +55,22 @@ def apart(inventory: Inventory) -> Iterator[Problem]:
             yield _both(one, other, f"immich_url of {one.name} and of {other.name} name the same host {host}. Give each a host name of its own.", "immich_url")
 
 
+def hosts_apart(inventory: Inventory) -> Iterator[Problem]:
+    """A host name leads to one instance."""
+    for one, other in combinations(inventory.instances, 2):
+        for name in [name for name in _hosts(one) if name in _hosts(other)]:
+            yield _both(
+                one,
+                other,
+                f"immich_ingress of {one.name} and of {other.name} both have the host {name}. Give each host to one instance.",
+                "immich_ingress",
+            )
+
+
+def _hosts(host: Host) -> list[str]:
+    return [str(name) for way in host.list("immich_ingress") for name in way.get("hosts", [])]
+
+
 def _place(host: Host) -> tuple[str, str]:
     return str(host.get("immich_name")), str(host.get("immich_namespace"))
 
@@ -72,4 +88,4 @@ def _wrong(value: object, longest: int, digit_first: bool = False) -> str:
     return f"Use lower-case letters, digits and dashes, {'' if digit_first else 'with a letter first, '}and no dash at the end."
 
 
-RULES = (names, apart)
+RULES = (names, apart, hosts_apart)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from ..model import Inventory, Problem
@@ -23,7 +22,6 @@ _FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
 # what both Kubernetes and Immich read
 _NAMED = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
 _NAMED_CNPG = (*_NAMED, "@midnight", "@annually")
-_KEEP = re.compile(r"[1-9]\d*[hdwmy]")
 
 
 def scans(inventory: Inventory) -> Iterator[Problem]:
@@ -45,15 +43,13 @@ def backups(inventory: Inventory) -> Iterator[Problem]:
 
 
 def snapshots(inventory: Inventory) -> Iterator[Problem]:
-    """When the NAS takes snapshots, and how long it keeps them."""
+    """When the NAS takes snapshots."""
     for host in inventory.nas:
         for export in host.list("nas_exports"):
             wanted = export.get("snapshots") or {}
-            schedule, keep = wanted.get("schedule"), wanted.get("keep")
+            schedule = wanted.get("schedule")
             if schedule is not None and (wrong := cron_problem(str(schedule), 5, ())):
                 yield export.problem(f'snapshots.schedule is "{schedule}": {wrong}', "snapshots", "schedule")
-            if keep is not None and not _KEEP.fullmatch(str(keep)):
-                yield export.problem(f"snapshots.keep is {keep}. Write a number and h, d, w, m or y, such as 30d.", "snapshots", "keep")
 
 
 def cron_problem(expression: str, count: int, named: tuple[str, ...]) -> str:

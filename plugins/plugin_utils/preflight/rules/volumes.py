@@ -78,6 +78,11 @@ def pods_of(volume: Item) -> list[str]:
     return volume.get("pods", ["server"])
 
 
+def writes(host: Host, volume: Item) -> bool:
+    """Whether the pods may write to a volume; an access that is neither rw nor ro says nothing."""
+    return volume.get("access", "rw") == "rw" and host.sound(*volume.at, "access")
+
+
 def media_location(host: Host) -> str | None:
     """Where the server keeps uploads; None when the version does not say."""
     try:
@@ -141,24 +146,24 @@ def known_exports(inventory: Inventory) -> Iterator[Problem]:
 
 def access_matches(inventory: Inventory) -> Iterator[Problem]:
     """What is read-only on the NAS cannot be written by Immich."""
-    for _host, volume, export in _exported(inventory):
-        if volume.get("access") != "ro" and export.item.get("access") == "ro":
+    for host, volume, export in _exported(inventory):
+        if writes(host, volume) and export.item.get("access") == "ro":
             yield volume.problem(f"access is rw, but {export} is read-only. Set access: ro, or access: rw on the export.", "access")
 
 
 def owner_matches(inventory: Inventory) -> Iterator[Problem]:
     """The uid of the pods, as the NAS sees it, may do what the volume is for."""
     for host, volume, export in _exported(inventory):
-        writes = volume.get("access") != "ro"
-        if export.item.get("protocol") == "smb" or (writes and export.item.get("access") == "ro") or not host.sound("immich_run_as"):
+        action = "write" if writes(host, volume) else "read"
+        if export.item.get("protocol") == "smb" or (action == "write" and export.item.get("access") == "ro") or not host.sound("immich_run_as"):
             continue  # said elsewhere
         run_as = host.get("immich_run_as", {})
         uid, gid = run_as.get("uid", 0), run_as.get("gid", 0)
-        answer = nas.can(uid, gid, (), export.item.value, "write" if writes else "read")
+        answer = nas.can(uid, gid, (), export.item.value, action)
         if answer.allowed is False:
             who = f"immich_run_as is {uid}:{gid}" if run_as else "immich_run_as is not set, so the pods run as root"
             yield volume.problem(
-                f"Immich may not {'write to' if writes else 'read'} {export}: {answer.reason}. "
+                f"Immich may not {'write to' if action == 'write' else 'read'} {export}: {answer.reason}. "
                 f"{who}; set it to the owner of the folder, or change squash or owner of the export.",
                 "nfs",
             )
@@ -215,7 +220,7 @@ def not_shared(inventory: Inventory) -> Iterator[Problem]:
     everything = [(host, volume) for host in inventory.instances for volume in host.list("immich_volumes")]
     for (one, first), (other, second) in combinations(everything, 2):
         how = "" if one.name == other.name else _shared(inventory, (one, first), (other, second))
-        writers = [f"{volume} of {host.name}" for host, volume in ((one, first), (other, second)) if volume.get("access") != "ro"]
+        writers = [f"{volume} of {host.name}" for host, volume in ((one, first), (other, second)) if writes(host, volume)]
         if how and writers:
             yield Problem(
                 one.name,
