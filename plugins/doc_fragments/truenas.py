@@ -37,7 +37,7 @@ options:
     type: int
     default: 30
   rehearsal:
-    description: Refuse every address that is not on this machine, and ignore proxies from the environment.
+    description: Refuse every address that is not on this machine.
     type: bool
     default: false
   name:

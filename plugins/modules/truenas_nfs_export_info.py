@@ -19,7 +19,7 @@ extends_documentation_fragment:
 options:
   fail_on_errors:
     description:
-      - Fail when a finding is an error, with all findings in the message, and pass other findings on as warnings.
+      - Fail when a finding is an error, with all of them in the message, and pass the other findings on as warnings.
       - Otherwise findings are only returned.
     type: bool
     default: false
@@ -64,7 +64,7 @@ exports:
   sample: 2
 findings:
   description: What is not as declared, errors first.
-  returned: always
+  returned: success
   type: list
   elements: dict
   contains:
@@ -144,8 +144,9 @@ found:
       elements: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.immich.plugins.module_utils.truenas.client import TrueNASError
 from ansible_collections.homelab.immich.plugins.module_utils.truenas.exports import look, verify_export
 from ansible_collections.homelab.immich.plugins.module_utils.truenas.module import CONNECTION, EXPORTS, check_exports, connection, nas_name
@@ -162,16 +163,17 @@ def main() -> None:
             version = api.call("system.version")
             found = look(api, wanted)
     except TrueNASError as error:
-        module.fail_json(msg=str(error), findings=[])
-    findings = []
+        module.fail_json(msg=str(error))
+    findings: list[dict[str, Any]] = []
     for export, there in zip(wanted, found, strict=True):
         findings += [finding for finding in verify_export(export, there, name) if finding not in findings]
     findings.sort(key=lambda finding: finding["severity"] != "error")
     if module.params["fail_on_errors"]:
-        if findings and findings[0]["severity"] == "error":
-            module.fail_json(msg="\n".join(["The NAS is not as nas_exports declares it.", *(finding["message"] for finding in findings)]), findings=findings)
-        for finding in findings:
-            module.warn(finding["message"])
+        messages = {severity: [finding["message"] for finding in findings if finding["severity"] == severity] for severity in ("error", "warning")}
+        for message in messages["warning"]:
+            module.warn(message)
+        if messages["error"]:
+            module.fail_json(msg="\n".join([f"{name} is not as nas_exports declares it:", *(f"- {message}" for message in messages["error"])]))
     module.exit_json(
         changed=False,
         version=version,

@@ -8,16 +8,28 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import trustme
 from aiohttp import web
+from ansible_collections.homelab.immich.plugins.module_utils.truenas.client import TrueNAS
 
 from .app import RATE_LIMIT, create_app
 from .state import Host
 
+# What the default inventory declares.
+PHOTOS = {"name": "photos", "dataset": "tank/photos", "access": "ro", "squash": "root", "clients": ["192.0.2.0/24"]}
+IMMICH = {
+    "name": "immich",
+    "dataset": "tank/immich",
+    "access": "rw",
+    "squash": "none",
+    "clients": ["192.0.2.0/24"],
+    "owner": {"user": 1000, "group": 1000, "mode": "0750"},
+    "snapshots": {"schedule": "0 4 * * *", "keep": "30d"},
+}
 USER, API_KEY = "rehearsal", "1-rehearsal-key-that-opens-nothing-else"
 
 
@@ -27,8 +39,8 @@ class Server:
     `url` is its address, `ca_cert` the file to trust, `calls` every method that was called, with its parameters.
     """
 
-    def __init__(self, tmp: Path, exports: list[dict[str, Any]], host: str = "tank"):
-        self.spec: dict[str, Any] = {"nas": {host: {"provider": "truenas", "address": "192.0.2.10", "exports": exports}}}
+    def __init__(self, tmp: Path, exports: Sequence[dict[str, Any]] = (PHOTOS, IMMICH), host: str = "tank"):
+        self.spec: dict[str, Any] = {"nas": {host: {"provider": "truenas", "address": "192.0.2.10", "exports": list(exports)}}}
         self.host = Host(tmp / "nas", host)
         self.calls: list[tuple[str, list[Any]]] = []
         self.ca_cert = tmp / "ca.pem"
@@ -50,6 +62,10 @@ class Server:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    def client(self, **options: Any) -> TrueNAS:
+        """A client that trusts the NAS, not logged in yet."""
+        return TrueNAS(**{"url": self.url, "username": USER, "api_key": API_KEY, "ca_cert": str(self.ca_cert), "rehearsal": True} | options)
 
     @property
     def methods(self) -> list[str]:
@@ -78,8 +94,8 @@ class Server:
     async def _start(self) -> int:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-        self._runner = web.AppRunner(self._app, access_log=None)
+        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context, shutdown_timeout=1)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
         return self._runner.addresses[0][1]

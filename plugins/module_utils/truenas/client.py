@@ -146,12 +146,16 @@ class TrueNAS:
                 context.load_verify_locations(self._ca_cert)
             except (OSError, ssl.SSLError) as error:
                 raise TrueNASError(f"The CA file {self._ca_cert} (nas_api_ca_cert) cannot be read as PEM: {_plain(error)}.") from None
-        options: dict[str, Any] = {"http_no_proxy": ["*"]} if self._rehearsal else {}
+        parts = urlsplit(self.url)
+        plain = secure = None
         try:
+            # a socket of our own: no proxy from the environment comes in between, and a rehearsal sees whom it is talking to
+            plain = socket.create_connection((self.host, parts.port or 443), self._timeout)
+            if self._rehearsal and not ipaddress.ip_address(plain.getpeername()[0].partition("%")[0]).is_loopback:
+                raise TrueNASError(f"This is a rehearsal, and {self.host} is {plain.getpeername()[0]}. Only this machine is reached in a rehearsal.")
+            secure = context.wrap_socket(plain, server_hostname=self.host)
             # no redirect is followed: the key goes to the host that was named and to no other
-            self._socket = websocket.create_connection(
-                self.url, timeout=self._timeout, sslopt={"context": context}, redirect_limit=0, suppress_origin=True, **options
-            )
+            self._socket = websocket.create_connection(self.url, timeout=self._timeout, socket=secure, redirect_limit=0, suppress_origin=True)
         except ssl.SSLCertVerificationError as error:
             raise TrueNASError(
                 f"The certificate of TrueNAS at {self.host} is not trusted ({error.verify_message}). "
@@ -159,19 +163,13 @@ class TrueNAS:
             ) from None
         except websocket.WebSocketBadStatusException as error:
             raise TrueNASError(f"{self.url} answers {error.status_code} instead of opening a websocket. This needs TrueNAS 25.04 or later.") from None
-        except websocket.WebSocketTimeoutException:
+        except (TimeoutError, websocket.WebSocketTimeoutException):
             raise TrueNASError(f"TrueNAS at {self.host} did not answer within {self._timeout:g} seconds.") from None
         except (OSError, websocket.WebSocketException) as error:
             raise TrueNASError(f"TrueNAS at {self.url} cannot be reached: {_plain(error)}.") from None
-        if self._socket.getstatus() != 101:
-            status = self._socket.getstatus()
-            self.__exit__()
-            raise TrueNASError(f"{self.url} answers {status} and points elsewhere. Give the address of TrueNAS itself; the key is sent to no other host.")
-        if self._rehearsal:
-            peer = self._socket.sock.getpeername()[0]
-            if not ipaddress.ip_address(peer.split("%")[0]).is_loopback:
-                self.__exit__()
-                raise TrueNASError(f"This is a rehearsal, and {self.host} is {peer}. Only this machine is reached in a rehearsal.")
+        finally:
+            if self._socket is None and (left := secure or plain):
+                left.close()
 
     def _login(self) -> None:
         credentials = {"mechanism": "API_KEY_PLAIN", "username": self._username, "api_key": self._api_key, "login_options": {"user_info": False}}
@@ -220,4 +218,6 @@ def _plain(error: BaseException) -> str:
     """The text of an error of the network, without its number and a full stop."""
     if isinstance(error, socket.gaierror):
         return "its name is not known"
+    if str(error) == "Redirect limit exhausted":
+        return "it points elsewhere, and the API key is sent to no other host"
     return str(getattr(error, "strerror", None) or error or type(error).__name__).rstrip(".")
