@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The CRDs of the rehearsal, taken from the Go module zips that crds/go.mod pins and crds/go.sum verifies."""
+"""The CRDs of the rehearsal, taken from the Go module zips that crd_modules/go.mod pins and crd_modules/go.sum verifies."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .processes import lock
 from .progress import Progress
 from .state import RehearsalError
 
-SOURCE = Path(__file__).parent / "crds"
+SOURCE = Path(__file__).parent / "crd_modules"
 
 
 def pinned() -> dict[tuple[str, str], str]:
-    """(module, version) -> the pattern of its CRD files, from the lines of crds/go.mod."""
+    """(module, version) -> the pattern of its CRD files, from the lines of crd_modules/go.mod."""
     lines = re.findall(r"^\s+(\S+) (v\S+) // (\S+)$", (SOURCE / "go.mod").read_text(), re.MULTILINE)
     return {(module, version): pattern for module, version, pattern in lines}
 
