@@ -35,7 +35,7 @@ def granted(requested: list[str], held: list[str]) -> bool:
 
 @route("POST", "/auth/admin-sign-up", public=True, body="SignUpDto", status=201)
 def sign_up(server: Server, call: Call) -> dict[str, Any]:
-    if server.env.get("IMMICH_ALLOW_SETUP") == "false":
+    if not server.setup_allowed:
         raise bad_request("Admin setup is disabled")
     if server.admin():
         raise bad_request("The server already has an admin")

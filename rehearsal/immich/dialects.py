@@ -14,7 +14,7 @@ import yaml
 from .instance import NotReady
 
 # The releases whose API contract the stand-in is checked against; a release in between behaves as its data says (`since`).
-DIALECTS = ("2.5.5", "3.1.0", "3.3.5")
+DIALECTS = ("2.4.1", "2.5.5", "2.7.5", "3.0.0", "3.1.0", "3.3.5")
 
 Version = tuple[int, int, int]
 

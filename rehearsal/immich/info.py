@@ -83,7 +83,7 @@ def server_config(server: Server, call: Call) -> dict[str, Any]:
         "trashDays": config["trash"]["days"],
         "userDeleteDelay": config["user"]["deleteDelay"],
         "oauthButtonText": config["oauth"]["buttonText"],
-        "isInitialized": server.env.get("IMMICH_ALLOW_SETUP") == "false" or bool(server.admin()),
+        "isInitialized": not server.setup_allowed or bool(server.admin()),
         "isOnboarded": server.db["onboarded"],
         "externalDomain": config["server"]["externalDomain"],
         "publicUsers": config["server"]["publicUsers"],

@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from . import dialects
+from . import dialects, environment
 from .files import Files
 from .instance import Instance, NotReady
 from .store import Database
@@ -29,6 +29,7 @@ class Server:
 
         self.instance, self.env = instance, instance.env
         self.version = dialects.played(instance.version)
+        environment.check(self.version, self.env)
         self.db = Database(state_dir, instance.database)
         self.files = Files(instance.mounts)
         self.age = datetime.timedelta()  # how far this server's clock is ahead, for tests of what happens next month
@@ -91,7 +92,7 @@ class Server:
                 if not known:
                     self.db["mount_checks"].append(folder)
         except NotReady:
-            if self.env.get("IMMICH_IGNORE_MOUNT_CHECK_ERRORS") != "true":
+            if not environment.flag(self.env, "IMMICH_IGNORE_MOUNT_CHECK_ERRORS", default=False):
                 raise
 
     def create_marker(self, marker: str, outside: str) -> None:
@@ -122,6 +123,10 @@ class Server:
 
     def timestamp(self) -> bytes:
         return str(int(self.clock().timestamp() * 1000)).encode()
+
+    @property
+    def setup_allowed(self) -> bool:
+        return self.version < (2, 5, 0) or environment.flag(self.env, "IMMICH_ALLOW_SETUP", default=True)
 
     def admin(self) -> dict[str, Any] | None:
         return next((user for user in self.db["users"].values() if user["isAdmin"] and not user["deletedAt"]), None)

@@ -41,6 +41,8 @@ class Contract:
         uuid = {"type": "string", "format": "uuid"}
         self.schemas["UserAdminResponseDto"]["properties"]["clusterGroupId"] = uuid
         self.schemas["ApiKeyCreateResponseDto"]["properties"] |= self.schemas["ApiKeyResponseDto"]["properties"]
+        self.schemas["MemoriesResponse"]["properties"]["sidebarWeb"] = {"type": "boolean"}
+        self.schemas["PeopleResponse"]["properties"]["updateStrategy"] = {"type": "string", "enum": ["self", "everyone"]}
         self.schemas["SystemConfigOAuthDto"]["properties"]["accountManagementUrl"] = {"type": "string"}
         self.schemas["Permission"]["enum"] = list(permissions(self.version))
         for path in ("", "/defaults"):
