@@ -70,8 +70,8 @@ def _logs(arguments: argparse.Namespace, progress: Progress) -> int:
     home = state.home(arguments.inventory)
     if not home.exists():
         raise state.NotRunning(f"No rehearsal is running in {home}.")
-    for path in sorted((home / "logs").iterdir()):
-        if arguments.component is None:
+    for path in [*sorted((home / "logs").iterdir()), home / "audit.log"]:
+        if arguments.component is None and path.stem != "audit":
             print(f"==> {path} <==", *path.read_text(errors="replace").splitlines()[-10:], sep="\n")
         elif path.stem == arguments.component:
             sys.stdout.write(path.read_text(errors="replace"))

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from . import binaries, control_plane, crds, processes, state
@@ -20,8 +20,13 @@ from .progress import Progress
 from .state import RehearsalError
 
 
+def _lock_of(home: Path) -> Path:
+    """Beside the rehearsals, for it has to be there before the home is and after it is gone."""
+    return home.parent.parent / "locks" / home.name
+
+
 def _locked(home: Path, progress: Progress):
-    return processes.lock(home.parent / f".{home.name}.lock", progress, f"another run that works on {home.name}")
+    return processes.lock(_lock_of(home), progress, f"another run that works on {home.name}")
 
 
 @contextmanager
@@ -116,6 +121,9 @@ def down(home: Path, progress: Progress) -> bool:
         progress.step(f"Taking down rehearsal {home.name}")
         control_plane.stop(home, patience=2.0)
         control_plane.remove(home)
-        (home.parent / f".{home.name}.lock").unlink(missing_ok=True)
+        _lock_of(home).unlink(missing_ok=True)
+    for folder in (_lock_of(home).parent, home.parent):
+        with suppress(OSError):  # other rehearsals are in it
+            folder.rmdir()
     progress.say(f"Rehearsal {home.name} is gone")
     return True
