@@ -157,4 +157,5 @@ def _about(option: Mapping[str, Any]) -> str:
     first = description if isinstance(description, str) else description[0]
     plain = re.sub(r"[A-Z]\(([^)]*)\)", r"\1", first).strip()
     sentence = re.split(r"\.\s+(?=[A-Z])", plain)[0].rstrip(".")
-    return f"{sentence[:1].lower()}{sentence[1:]}." if sentence[1:2].islower() else f"{sentence}."
+    word = sentence.partition(" ")[0]
+    return f"{sentence if word.isupper() and len(word) > 1 else sentence[:1].lower() + sentence[1:]}."

@@ -26,7 +26,8 @@ def test_two_instances_with_different_names_in_one_namespace(homelab: Homelab) -
 def test_two_clusters_in_one_rehearsal(homelab: Homelab) -> None:
     homelab.second_instance().update(immich_namespace="immich", immich_context="elsewhere")
     assert homelab.errors() == [
-        "photos and family are in different clusters and have the same names there, but a rehearsal has one cluster. Rehearse one at a time: --limit nas,photos."
+        "photos and family are in different clusters and have the same names there, but a rehearsal has one cluster. "
+        "Rehearse one at a time: --limit nas,photos."
     ]
     homelab.limit = {"tank", "photos"}
     assert homelab.errors() == []

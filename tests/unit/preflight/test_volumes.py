@@ -104,7 +104,8 @@ def test_a_mount_inside_a_read_only_volume_is_a_warning(homelab: Homelab) -> Non
     homelab.volumes[1]["mount"] = "/mnt/photos/thumbs"
     assert homelab.errors() == []
     assert homelab.warnings() == [
-        "immich_volumes[1] (thumbs): mount /mnt/photos/thumbs is in immich_volumes[2] (photos), which is read-only, so nobody can make the folder to mount it on. "
+        "immich_volumes[1] (thumbs): mount /mnt/photos/thumbs is in immich_volumes[2] (photos), which is read-only, "
+        "so nobody can make the folder to mount it on. "
         "Make sure that it exists there, or mount it elsewhere."
     ]
 
@@ -189,7 +190,8 @@ def test_an_instance_that_writes_into_what_another_reads(homelab: Homelab) -> No
     homelab.exports.append({"name": "scans", "dataset": "tank/photos/scans", "access": "rw", "squash": "none"})
     homelab.second_instance()["immich_volumes"].append({"name": "scans", "mount": "/mnt/scans", "size": "1Ti", "nfs": {"export": "scans"}})
     assert homelab.errors() == [
-        "immich_volumes[2] (photos) of photos is the parent folder of immich_volumes[2] (scans) of family, and immich_volumes[2] (scans) of family may write to it. "
+        "immich_volumes[2] (photos) of photos is the parent folder of immich_volumes[2] (scans) of family, "
+        "and immich_volumes[2] (scans) of family may write to it. "
         "Give each instance a folder of its own, or set access: ro on both."
     ]
 
