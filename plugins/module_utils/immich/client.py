@@ -301,17 +301,21 @@ class Client:
         started = time.monotonic()
         for attempt in range(1, _ATTEMPTS + 1):
             self.requests += 1
-            again = attempt < _ATTEMPTS and time.monotonic() - started < self._timeout
+            delay = _FIRST_DELAY_S * 2 ** (attempt - 1)
             try:
                 response = self._transport.send(method, target, headers, body, self._timeout)
             except TransportError as error:
-                if not (again and (method in _REPEATABLE or not error.sent)):
+                if not (self._again(attempt, started, delay) and (method in _REPEATABLE or not error.sent)):
                     raise Unreachable(f"{failed}: {self._redacted(str(error))}; check the address and that the server is running.") from error
             else:
-                if not (again and method in _REPEATABLE and response.status in _NOT_READY):
+                if not (self._again(attempt, started, delay) and method in _REPEATABLE and response.status in _NOT_READY):
                     return response
-            self._sleep(_FIRST_DELAY_S * 2 ** (attempt - 1))
+            self._sleep(delay)
         raise AssertionError("the last attempt returns or raises")
+
+    def _again(self, attempt: int, started: float, delay: float) -> bool:
+        """Say whether there is time for another attempt."""
+        return attempt < _ATTEMPTS and time.monotonic() - started + delay < self._timeout
 
     def _parse(self, response: Response, failed: str) -> Any:
         if _is_page(response):

@@ -5,8 +5,16 @@
 
 from __future__ import annotations
 
+import base64
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
 
 KEY = {"name": "ansible", "purposes": ["libraries", "settings"]}
@@ -118,3 +126,95 @@ def test_a_newer_server_is_a_warning(immich: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(versions, "NEWEST", versions.Version(2, 0, 0))
     result = immich.log_in("api_key", **KEY)
     assert result.changed and "newer than any this collection knows" in result.warnings[0]
+
+
+# --- kept in a Secret
+
+
+@dataclass
+class Cluster:
+    """A Kubernetes API with Secrets, and nothing else."""
+
+    secrets: dict[str, str]
+    verbs: list[str]
+    options: dict[str, str]
+    broken: bool = False
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A Kubernetes API in a thread, and the options that reach it."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.handle_secret()
+
+        do_PATCH = do_GET
+
+        def handle_secret(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or "{}")
+            name = self.path.partition("?")[0].rpartition("/")[2]
+            state.verbs.append(self.command)
+            if self.command == "PATCH" and not state.broken:
+                state.secrets[name] = base64.b64decode(body["data"]["key"]).decode()
+            found = name in state.secrets and not state.broken
+            answer = (
+                {"kind": "Secret", "data": {"key": base64.b64encode(state.secrets[name].encode()).decode()}} if found else {"kind": "Status", "message": "no"}
+            )
+            self.send_response(200 if found else 403 if state.broken else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_args: object) -> None:
+            """Keep the output of the module alone on stdout and stderr."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_address[1]}"}}],
+        "contexts": [{"name": "homelab", "context": {"cluster": "c"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    state = Cluster({}, [], {"kubeconfig": str(tmp_path / "kubeconfig"), "context": "homelab", "rehearsal": True, "store": "immich-api-key"})
+    yield state
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_key_is_kept_in_the_cluster_and_found_again(immich: Any, cluster: Cluster) -> None:
+    result = immich.log_in("api_key", **KEY, **cluster.options)
+    assert result.changed and cluster.secrets == {"immich-api-key": result["secret"]}
+    immich.server.requests.clear()
+    again = immich.log_in("api_key", **KEY, **cluster.options)
+    assert not again.changed and again["secret"] == result["secret"] and again["requests"] == 2
+    assert not any("/auth/" in request.path for request in immich.server.requests)
+
+
+def test_a_key_that_the_cluster_lost_is_replaced(immich: Any, cluster: Cluster) -> None:
+    for stored in ({}, {"immich-api-key": "stale"}, {"immich-api-key": "é no key"}):
+        old = immich.log_in("api_key", **KEY, **cluster.options)["secret"]
+        cluster.secrets = dict(stored)
+        result = immich.log_in("api_key", **KEY, **cluster.options)
+        assert result.changed and result["secret"] not in (old, "stale") and cluster.secrets["immich-api-key"] == result["secret"]
+        assert names(immich) == ["ansible", "tests"]
+
+
+def test_check_mode_only_reads_the_cluster(immich: Any, cluster: Cluster) -> None:
+    assert immich.log_in("api_key", check=True, **KEY, **cluster.options).changed
+    cluster.secrets["immich-api-key"] = immich.key
+    assert immich.log_in("api_key", check=True, **KEY, **cluster.options).changed
+    assert set(cluster.verbs) == {"GET"}
+
+
+def test_a_cluster_that_refuses_is_told(immich: Any, cluster: Cluster) -> None:
+    cluster.broken = True
+    assert "Could not read the API key from the Secret immich/immich-api-key" in immich.log_in("api_key", **KEY, **cluster.options).message
+    assert not immich.server.mutations
+
+
+def test_a_key_given_by_hand_wins_over_the_one_in_the_cluster(immich: Any, cluster: Cluster) -> None:
+    cluster.secrets["immich-api-key"] = "stale"
+    result = immich.run("api_key", **KEY, **cluster.options)
+    assert not result.changed and "secret" not in result.data and cluster.secrets == {"immich-api-key": "stale"}
