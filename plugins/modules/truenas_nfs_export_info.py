@@ -109,7 +109,7 @@ found:
       description: Whether the pool is there.
       type: bool
     dataset:
-      description: The dataset with RV(ignore:locked) and RV(ignore:readonly), null where there is none.
+      description: The dataset, whether it is locked and whether it is read-only. Null where there is none.
       type: dict
       sample: {id: tank/photos, locked: false, readonly: false}
     mounted:

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import errno
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from aiohttp import WSMsgType, web
 
 from .methods import METHODS, CallRefused, Invalid, Session
 from .state import Host, seed
+
+log = logging.getLogger("truenas")
 
 _LOGINS, _WINDOW_S, _BAN_S = 20, 60, 600
 _ERRNAMES = {201: "ENOMETHOD", 207: "ENOTAUTHENTICATED"}  # TrueNAS has some of its own
@@ -100,7 +103,7 @@ def create_app(
     app = web.Application()
     app[RATE_LIMIT] = limit
     app.cleanup_ctx.append(watch)
-    app.router.add_get("/{host}/api/{version:current|v[0-9.]+}", websocket)
+    app.router.add_get("/{host}/api/{version:current|v2[5-9][0-9.]*}", websocket)
     return app
 
 
@@ -132,6 +135,9 @@ def _answer(session: Session, text: str, address: str, limit: RateLimit, observe
         return _error(call_id, -32602, "Invalid params", _data(errno.EINVAL, reason, "ValidationErrors", extra))
     except CallRefused as error:
         return _error(call_id, -32001, "Method call error", _data(error.code, f"[{_errname(error.code)}] {error.said}", "CallError", None))
+    except Exception as error:
+        log.exception("%s on %s", name, session.host.name)
+        return _error(call_id, -32001, "Method call error", _data(errno.EINVAL, str(error) or repr(error), type(error).__name__, None))
 
 
 def _malformed(message: Any) -> str | None:

@@ -109,8 +109,13 @@ def _info(session: Session) -> dict[str, Any]:
 
 def _pools(session: Session, filters: Any = None, options: Any = None) -> Any:
     names = sorted({name.split("/")[0] for name in session.host.read()["datasets"]})
+    sizes = {"size": 9 << 40, "allocated": 1 << 40, "free": 8 << 40, "freeing": 0}
     entries = [
-        {"id": number, "name": name, "guid": str(number), "path": f"/mnt/{name}", "status": "ONLINE", "healthy": True, "warning": False, "status_code": "OK"}
+        {"id": number, "name": name, "guid": str(number), "path": f"/mnt/{name}", "status": "ONLINE", "healthy": True, "warning": False}
+        | {"status_code": "OK", "status_detail": None, "scan": None, "expand": None, "is_upgraded": True, "fragmentation": "0", "topology": None}
+        | {"dedup_table_size": 0, "dedup_table_quota": "auto", "autotrim": {"parsed": "off", "rawvalue": "off", "source": "DEFAULT", "value": "off"}}
+        | sizes
+        | {f"{key}_str": str(size) for key, size in sizes.items()}
         for number, name in enumerate(names, 1)
     ]
     return _query(entries, filters, options)
@@ -170,7 +175,18 @@ def _nfs_shares(session: Session, filters: Any = None, options: Any = None) -> A
 
 def _smb_shares(session: Session, filters: Any = None, options: Any = None) -> Any:
     state = session.host.read()
-    entries = [share | {"purpose": "DEFAULT_SHARE", "browsable": True, "locked": _locked(state, share["path"]), "options": {}} for share in state["smb_shares"]]
+    entries = [
+        share
+        | {
+            "purpose": "DEFAULT_SHARE",
+            "browsable": True,
+            "access_based_share_enumeration": False,
+            "audit": {"enable": False, "watch_list": [], "ignore_list": []},
+            "locked": _locked(state, share["path"]),
+            "options": {},
+        }
+        for share in state["smb_shares"]
+    ]
     return _query(entries, filters, options)
 
 
