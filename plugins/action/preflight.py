@@ -15,7 +15,7 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.immich.plugins.plugin_utils import preflight
 from ansible_collections.homelab.immich.plugins.plugin_utils.preflight import report, specs
-from ansible_collections.homelab.immich.plugins.plugin_utils.preflight.model import Path
+from ansible_collections.homelab.immich.plugins.plugin_utils.preflight.model import Path, did_you_mean
 
 try:
     from ansible._internal._datatag._tags import Origin  # not public; without it the report names no lines
@@ -43,6 +43,9 @@ class ActionModule(ActionBase):
         for problem in problems:
             if problem.warning:
                 self._display.warning(report.sentence(problem, len(given) > 1))
+        if not variables.get("groups", {}).get("immich"):
+            near = did_you_mean("immich", variables.get("groups", ()))
+            self._display.warning(f"The inventory has no host in the group immich, so there is no Immich to set up.{near}")
         errors = [problem for problem in problems if not problem.warning]
         if errors:
             # printed here and not returned: Ansible would show a returned message twice, the second time inside YAML or JSON
@@ -60,7 +63,7 @@ class ActionModule(ActionBase):
             for host in groups.get(group, ()):
                 raw = hostvars.raw_get(host)
                 wanted = [*specs.options_of(group, known), "ansible_host", "inventory_hostname"]
-                values, broken = self._resolve(wanted, {**defaults, **raw, "hostvars": hostvars}, known)
+                values, broken = self._resolve(wanted, {**defaults, **raw, "hostvars": hostvars})
                 found.append((preflight.Given(host, group, values, frozenset(raw), host in playing, broken), raw))
         return found
 
@@ -73,7 +76,7 @@ class ActionModule(ActionBase):
                 defaults |= self._loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}
         return defaults
 
-    def _resolve(self, wanted: list[str], variables: dict[str, Any], known: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[Path, str]]:
+    def _resolve(self, wanted: list[str], variables: dict[str, Any]) -> tuple[dict[str, Any], dict[Path, str]]:
         """Resolve templates value by value, so that one that fails has a place and hides no other."""
         templar = self._templar.copy_with_new_env(available_variables=variables)
         broken: dict[Path, str] = {}

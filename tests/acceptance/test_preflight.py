@@ -136,6 +136,10 @@ SPOILT: dict[str, tuple[str, list[str]]] = {
         'immich_users: [{name: Me, email: me@example.net, password: "{{ vault_me }}"}]',
         ["immich_users[0] (Me): password uses a variable that is not there: 'vault_me' is undefined. Define it, for example in group_vars/all/vault.yml."],
     ),
+    "secret-that-fails": (
+        'immich_users: [{name: Me, email: me@example.net, password: "{{ {} | combine(immich_admin_password) }}"}]',
+        ["immich_users[0] (Me): password cannot be worked out: its template fails."],
+    ),
     "secret-of-a-wrong-type": (
         "immich_users: [{name: Me, email: me@example.net, password: [hunter22-and-more]}]",
         ["immich_users[0] (Me): password is a list, not text. Write text."],
@@ -245,3 +249,13 @@ def test_warnings_are_ansible_s_own(tmp_path: Path) -> None:
     assert result.returncode == 0
     warning = "immich_version v4.0.0 is newer than v3.3.5, the newest that this collection knows, and is treated like that one."
     assert f"[WARNING]: photos: {warning}" in " ".join((result.stdout + result.stderr).split())
+
+
+def test_a_misspelt_group_is_a_warning(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("imich: {hosts: {photos: {}}}")
+    result = play(tmp_path, inventory)
+    assert result.returncode == 0
+    assert "The inventory has no host in the group immich, so there is no Immich to set up. Did you mean imich?" in " ".join(
+        (result.stdout + result.stderr).split()
+    )

@@ -35,7 +35,9 @@ def check(given: Sequence[Given], known: Mapping[str, Mapping[str, Any]]) -> lis
     for one in given:
         options = specs.options_of(one.group, known)
         checked = specs.Checked(one.host, options, {variable: one.values[variable] for variable in options if variable in one.values}, one.broken)
-        problems += [Problem(one.host, f"{subject(at, one.values)} {why}", at) for at, why in one.broken.items()]
+        for at, why in one.broken.items():
+            hidden = any(at[: len(secret)] == secret for secret in checked.secrets) and "undefined" not in why
+            problems.append(Problem(one.host, f"{subject(at, one.values)} {'cannot be worked out: its template fails.' if hidden else why}", at))
         problems += unknown(one, every) + checked.problems
         kept = checked.values | {name: one.values[name] for name in ("ansible_host", "inventory_hostname") if name in one.values}
         flaws = frozenset(problem.at for problem in checked.problems) | frozenset(one.broken)

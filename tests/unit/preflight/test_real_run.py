@@ -97,3 +97,20 @@ def test_rehearsal_from_the_command_line_is_text(homelab: Homelab) -> None:
     assert homelab.errors() == []
     homelab.photos["immich_rehearsal"] = homelab.tank["immich_rehearsal"] = "maybe"
     assert 'immich_rehearsal is the text "maybe", not true or false. Write it without quotes, and with -e as JSON.' in homelab.errors()
+
+
+@pytest.mark.parametrize("variable", ["nas_api_user", "nas_api_key"])
+def test_truenas_without_credentials(real: Homelab, variable: str) -> None:
+    real.tank[variable] = ""
+    assert real.errors() == [f"{variable} is not set, and TrueNAS needs it. Set it, or nas_provider: none to only look whether the NAS answers."]
+
+
+@pytest.mark.parametrize("url", ["ws://tank.home.net", "http://10.0.0.10", "tank.home.net"])
+def test_truenas_without_tls(real: Homelab, url: str) -> None:
+    real.tank["nas_api_url"] = url
+    assert real.errors() == [f"nas_api_url is {url}. Write it with wss, such as wss://tank.home.net: TrueNAS revokes a key that reaches it without TLS."]
+
+
+def test_another_nas_needs_no_credentials(real: Homelab) -> None:
+    real.tank.update(nas_provider="none", nas_api_user="", nas_api_key="")
+    assert real.errors() == []

@@ -128,6 +128,11 @@ def test_a_template_that_fails_is_one_error(homelab: Homelab) -> None:
     assert homelab.errors() == ["immich_admin_email uses a variable that is not there: 'vault_mail' is undefined."]
 
 
+def test_a_template_of_a_secret_that_fails_shows_nothing(homelab: Homelab) -> None:
+    homelab.broken["photos"] = {("immich_users", 0, "password"): "cannot be worked out: invalid literal for int(): 'hunter22'"}
+    assert homelab.errors() == ["immich_users[0] (Family): password cannot be worked out: its template fails."]
+
+
 def test_limit_reports_the_hosts_of_the_run_only(homelab: Homelab) -> None:
     homelab.photos["immich_timezone"] = "Mars/Olympus"
     homelab.exports[0]["access"] = "readonly"

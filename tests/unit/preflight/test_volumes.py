@@ -205,3 +205,22 @@ def test_an_instance_that_takes_the_claim_of_another(homelab: Homelab) -> None:
         "and immich_volumes[0] (media) of photos and immich_volumes[0] (media) of family may write to it. "
         "Give each instance a folder of its own, or set access: ro on both."
     ]
+
+
+def test_a_volume_that_only_one_pod_may_have(homelab: Homelab) -> None:
+    homelab.volumes[3].update(pods=["server", "machine-learning"], access_mode="ReadWriteOncePod")
+    assert homelab.errors() == ["immich_volumes[3] (models): access_mode is ReadWriteOncePod, but server and machine-learning mount it. Set ReadWriteMany."]
+
+
+def test_a_volume_that_only_one_node_may_have_is_a_warning(homelab: Homelab) -> None:
+    homelab.volumes[3]["pods"] = ["server", "machine-learning"]
+    assert homelab.errors() == []
+    assert homelab.warnings() == [
+        "immich_volumes[3] (models): access_mode is ReadWriteOnce, but server and machine-learning mount it. "
+        "They start only when they are on one node; ReadWriteMany has no such limit."
+    ]
+
+
+def test_an_access_mode_that_cannot_write(homelab: Homelab) -> None:
+    homelab.volumes[1]["access_mode"] = "ReadOnlyMany"
+    assert homelab.errors() == ["immich_volumes[1] (thumbs): access_mode is ReadOnlyMany, but access is rw. Set access: ro, or another access_mode."]

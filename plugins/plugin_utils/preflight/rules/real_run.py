@@ -45,6 +45,22 @@ def context(inventory: Inventory) -> Iterator[Problem]:
             )
 
 
+def truenas(inventory: Inventory) -> Iterator[Problem]:
+    """Who logs in to TrueNAS, and never without TLS: it revokes a key that reaches it in the clear."""
+    for host in inventory.nas:
+        if host.get("nas_provider") != "truenas" or host.get("immich_rehearsal"):
+            continue
+        for variable in ("nas_api_user", "nas_api_key"):
+            if not host.get(variable) and host.sound(variable):
+                yield Problem(
+                    host.name, f"{variable} is not set, and TrueNAS needs it. Set it, or nas_provider: none to only look whether the NAS answers.", (variable,)
+                )
+        url = str(host.get("nas_api_url", ""))
+        if url and not url.startswith("wss://"):
+            text = f"nas_api_url is {url}. Write it with wss, such as wss://tank.home.net: TrueNAS revokes a key that reaches it without TLS."
+            yield Problem(host.name, text, ("nas_api_url",))
+
+
 def no_examples(inventory: Inventory) -> Iterator[Problem]:
     """Addresses, names and secrets of the examples are for rehearsals."""
     for host in inventory.hosts:
@@ -84,4 +100,4 @@ def is_example(value: str) -> bool:
     return False
 
 
-RULES = (agree, context, no_examples)
+RULES = (agree, context, truenas, no_examples)

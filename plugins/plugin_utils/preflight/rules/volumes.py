@@ -75,7 +75,7 @@ def within(path: str, folder: str) -> bool:
 
 def pods_of(volume: Item) -> list[str]:
     """Which pods mount a volume."""
-    return volume.get("pods", ["server"])
+    return [pod for pod in volume.get("pods", ["server"]) if pod]
 
 
 def writes(host: Host, volume: Item) -> bool:
@@ -125,6 +125,22 @@ def needs(inventory: Inventory) -> Iterator[Problem]:
             if "soft" in volume.get("mount_options", []):
                 text = "mount_options have soft: an I/O error then looks like a deleted photo, and Immich puts it in the trash. Use hard."
                 yield volume.problem(text, "mount_options", warning=True)
+
+
+def access_modes(inventory: Inventory) -> Iterator[Problem]:
+    """An access mode with which all its pods can have the volume."""
+    for host in inventory.instances:
+        for volume in host.list("immich_volumes"):
+            mode = volume.get("access_mode") or ("ReadWriteOnce" if volume.get("storage_class") else "")
+            if mode == "ReadOnlyMany" and volume.get("access_mode") and writes(host, volume):
+                yield volume.problem("access_mode is ReadOnlyMany, but access is rw. Set access: ro, or another access_mode.", "access_mode")
+            elif mode.startswith("ReadWriteOnce") and len(set(pods_of(volume))) > 1:
+                yield volume.problem(
+                    f"access_mode is {mode}, but {' and '.join(pods_of(volume))} mount it. "
+                    + ("Set ReadWriteMany." if mode == "ReadWriteOncePod" else "They start only when they are on one node; ReadWriteMany has no such limit."),
+                    "access_mode",
+                    warning=mode == "ReadWriteOnce",
+                )
 
 
 def known_exports(inventory: Inventory) -> Iterator[Problem]:
@@ -268,4 +284,4 @@ def _exported(inventory: Inventory) -> Iterator[tuple[Host, Item, Export]]:
                 yield host, volume, export
 
 
-RULES = (one_backend, needs, known_exports, access_matches, owner_matches, mounts, media, not_shared, unique_names)
+RULES = (one_backend, needs, access_modes, known_exports, access_matches, owner_matches, mounts, media, not_shared, unique_names)
