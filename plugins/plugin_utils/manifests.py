@@ -79,6 +79,8 @@ def patch(objects: list[Object], patches: Iterable[Mapping[str, Any]]) -> list[i
     """Apply the patches to the objects they name. Returns the indexes of those that name no object."""
     unused = []
     for index, wanted in enumerate(patches):
+        if missing := [key for key in ("kind", "name", "patch") if key not in wanted]:
+            raise ManifestError(f"immich_patches[{index}] has no {' and no '.join(missing)}. Give it kind, name and patch.")
         matches = [position for position, item in enumerate(objects) if (item["kind"], item["metadata"]["name"]) == (wanted["kind"], wanted["name"])]
         for position in matches:
             try:

@@ -76,6 +76,11 @@ def test_a_patch_that_does_not_fit_names_itself(change: Any) -> None:
         manifests.patch([deployment()], [{"kind": "Deployment", "name": "server", "patch": {}}, {"kind": "Deployment", "name": "server", "patch": change}])
 
 
+def test_half_a_patch_is_refused() -> None:
+    with pytest.raises(manifests.ManifestError, match=r"immich_patches\[0\] has no name and no patch"):
+        manifests.patch([deployment()], [{"kind": "Deployment"}])
+
+
 def test_a_patch_that_names_no_object_is_told() -> None:
     assert manifests.patch([deployment()], [{"kind": "Service", "name": "server", "patch": {}}]) == [0]
 
