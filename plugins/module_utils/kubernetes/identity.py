@@ -270,8 +270,9 @@ def initialized(found: Found) -> bool:
 
 
 def deployed(wanted: Wanted, found: Found) -> bool:
-    """Whether anything of this instance runs."""
-    return any(item and not owner(item, wanted.instance) for item in (found.server(wanted), found.database(wanted), found.config))
+    """Whether the server of this instance is in the cluster."""
+    server = found.server(wanted)
+    return server is not None and not owner(server, wanted.instance)
 
 
 def route_hosts(route: Object) -> set[str]:

@@ -33,6 +33,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
     title,
 )
 
+ATTEMPTS = 5  # a controller may write an object between our reading and our asking
 # Made first, because others need them; the rest keeps the order in which it is given.
 FIRST = ("Namespace", "StorageClass", "PersistentVolume", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim")
 INSTALL = {
@@ -96,7 +97,7 @@ class Step:
     before: Object | None = None
     after: Object | None = None
     take_over: bool = False  # also what other deployers hold
-    own: bool = True  # false: nothing changes but who holds the fields
+    own: bool = False  # the fields are not ours yet, although nothing else changes
 
 
 def apply(client: Client, wanted: list[Object], instance: str, take_over: list[str], check_mode: bool) -> list[Step]:
@@ -238,19 +239,39 @@ def _expect(client: Client, step: Step, instance: str, dry_run: bool) -> None:
     step.action = "keep"
     if GENERATE in annotations(desired) or (live["kind"] == "Namespace" and owner(live, instance)):
         return
-    expected = client.apply(step.resource, desired, dry_run=True)
+    for _attempt in range(ATTEMPTS):
+        expected = _expected(client, step)
+        if expected and expected["metadata"]["resourceVersion"] == step.live["metadata"]["resourceVersion"]:  # type: ignore[index]
+            break
+        # A controller wrote it since it was read: what it wrote is no difference of ours.
+        step.live = client.get(step.resource, desired["metadata"]["name"], desired["metadata"].get("namespace", "")) or live
+    else:
+        raise ApiError(409, "it changes all the time")
+    live = step.live  # type: ignore[assignment]
     step.own = fields.ours(expected) != fields.ours(live)
-    lean = fields.without_taken(live, expected, step.take_over)
-    if lean != expected:  # a dry run of the whole object: what was removed may have a default
-        expected = client.replace(step.resource, lean, dry_run=True)
-    if _released(live, desired):
-        expected = copy.deepcopy(expected)
-        for name in ("uid", "resourceVersion"):
-            expected["spec"]["claimRef"].pop(name, None)
     if comparable(expected) != comparable(live):
         step.action = "change"
         before, after = difference(comparable(live), comparable(expected))
         step.before, step.after = presentable(before, live["kind"]), presentable(after, live["kind"], "(hidden, another value)")
+
+
+def _expected(client: Client, step: Step) -> Object | None:
+    """What a takeover and an apply would make of the live object, by dry runs; None when it was written meanwhile."""
+    live: Object = step.live  # type: ignore[assignment]
+    expected = client.apply(step.resource, step.desired, dry_run=True)
+    lean = fields.without_taken(live, expected, step.take_over)
+    if lean != expected:  # what was removed may have a default: the API server knows
+        try:
+            expected = client.replace(step.resource, lean, dry_run=True)
+        except ApiError as error:
+            if error.status == 409:
+                return None
+            raise
+    if _released(live, step.desired):
+        expected = copy.deepcopy(expected)
+        for name in ("uid", "resourceVersion"):
+            expected["spec"]["claimRef"].pop(name, None)
+    return expected
 
 
 def _with_values(desired: Object) -> Object:
@@ -284,7 +305,7 @@ def _do(client: Client, step: Step) -> None:
 
 def _prepare(client: Client, step: Step) -> None:
     """What must come before the apply: release a volume's old claim, take over what hands hold."""
-    for attempt in range(3):
+    for attempt in range(ATTEMPTS):
         live: Object = step.live  # type: ignore[assignment]
         operations: list[Object] = []
         if _released(live, step.desired):
@@ -299,7 +320,7 @@ def _prepare(client: Client, step: Step) -> None:
             return
         except ApiError as error:
             # Somebody, a controller most likely, wrote it since it was read.
-            if attempt == 2 or error.status not in (409, 422):
+            if attempt == ATTEMPTS - 1 or error.status not in (409, 422):
                 raise
             step.live = client.get(step.resource, live["metadata"]["name"], live["metadata"].get("namespace", "")) or live
 

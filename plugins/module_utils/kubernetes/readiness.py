@@ -86,8 +86,9 @@ def _container(status: Object) -> str:
     waiting = (status.get("state") or {}).get("waiting") or {}
     ended = (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
     if waiting.get("reason") == "CrashLoopBackOff":
-        last = ended.get("message") or ended.get("reason") or "no reason given"
-        return f"container {name} keeps crashing (exit code {ended.get('exitCode', 'unknown')}, {last.strip()})"
+        last = ended.get("message") or ended.get("reason") or waiting.get("message") or "no reason given"
+        code = f"exit code {ended['exitCode']}, " if "exitCode" in ended else ""
+        return f"container {name} keeps crashing ({code}{last.strip()})"
     if waiting.get("reason") in ("ImagePullBackOff", "ErrImagePull", "InvalidImageName"):
         return f"image {status.get('image', '')} cannot be pulled: {waiting.get('message') or waiting['reason']}"
     if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
