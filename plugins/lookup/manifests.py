@@ -125,8 +125,12 @@ class LookupModule(LookupBase):
 
     def _refuse_unknown(self, unused: list[int], patches: list[dict[str, Any]], others: set[str], templar: Templar, variables: dict[str, Any]) -> None:
         """Refuse a patch unless an object of another role, applied in another phase, is what it is for."""
-        elsewhere = [item for role in sorted(others) for item in self._render(role, templar, variables)]
-        known = {(item["kind"], item["metadata"]["name"]) for item in elsewhere}
+        known = set()
+        for role in others:
+            try:
+                known |= {(item["kind"], item["metadata"]["name"]) for item in self._render(role, templar, variables)}
+            except AnsibleLookupError:
+                continue  # a role that cannot be rendered here says so when it is asked for
         for index in unused:
             kind, name = patches[index]["kind"], patches[index]["name"]
             if (kind, name) not in known:

@@ -395,6 +395,11 @@ def test_a_patch_that_matches_nothing_is_an_error(render: Render) -> None:
         render("cache", immich_patches=[{"kind": "Deployment", "name": "imich-server", "patch": {}}])
 
 
+def test_a_wrong_patch_is_named_even_where_another_role_cannot_be_rendered(render: Render) -> None:
+    with pytest.raises(Exception, match=r"immich_patches\[0\] \(Deployment imich-server\) matches no object"):
+        render("cache", immich_patches=[{"kind": "Deployment", "name": "imich-server", "patch": {}}], __immich_cluster=None)
+
+
 def test_a_role_without_templates_is_an_error(render: Render) -> None:
     with pytest.raises(Exception, match="Role common has no templates. Use one of .*cache, .*database"):
         render("common")

@@ -36,7 +36,10 @@ def test_defaults_are_those_of_the_documentation(path: Path) -> None:
 @roles
 def test_every_option_says_what_it_is(path: Path) -> None:
     for name, option in walk(options(path)):
-        assert option.get("description"), f"{name} has no description"
+        texts = option.get("description") or []
+        texts = [texts] if isinstance(texts, str) else texts
+        assert texts, f"{name} has no description"
+        assert all(isinstance(text, str) for text in texts), f"a description of {name} is a mapping to YAML: quote it"
         assert option.get("type"), f"{name} has no type"
         assert not (option.get("required") and "default" in option), f"{name} is required and has a default"
         assert option["type"] != "list" or option.get("elements"), f"{name} does not say what it is a list of"
