@@ -23,7 +23,7 @@ from .errors import Refused, not_a_uuid
 from .instance import Instance, NotReady
 from .routes import Call, Route, find
 from .server import Server
-from .validate import Validator, is_uuid
+from .validate import MISSING, Validator, is_uuid
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def schema(name: str, server: Server) -> dict[str, Any]:
 async def read_json(request: web.Request) -> Any:
     text = await request.text()
     try:
-        return json.loads(text) if text.strip() else {}
+        return json.loads(text) if text.strip() else MISSING
     except ValueError as error:
         raise Refused(400, f"Unexpected token in JSON: {error}") from None
 

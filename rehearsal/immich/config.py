@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -113,8 +114,11 @@ def update_config(server: Server, call: Call) -> dict[str, Any]:
     wanted, current = call.body, server.config
     if server.env.get("IMMICH_LOG_LEVEL") and wanted["logging"] != current["logging"]:
         raise bad_request("Logging cannot be changed while the environment variable IMMICH_LOG_LEVEL is set.")
-    if wanted["storageTemplate"]["template"].count("{{") != wanted["storageTemplate"]["template"].count("}}"):
+    if not is_storage_template(wanted["storageTemplate"]["template"]):
         raise bad_request("Invalid storage template")
+    model = wanted["machineLearning"]["clip"]["modelName"]
+    if model.rpartition("/")[2].replace(":", "_") not in data("clip_models", server.version):
+        raise bad_request(f"Unknown CLIP model: {model}. Please check the model name for typos and confirm this is a supported model.")
     smtp = wanted["notifications"]["smtp"]
     # a real server connects to the mail server now; here only one that has no name cannot be reached
     if smtp["enabled"] and smtp != current["notifications"]["smtp"] and not smtp["transport"]["host"]:
@@ -124,15 +128,27 @@ def update_config(server: Server, call: Call) -> dict[str, Any]:
     return server.config
 
 
+TOKENS = {
+    "yearOptions": ["y", "yy"],
+    "monthOptions": ["M", "MM", "MMM", "MMMM"],
+    "weekOptions": ["W", "WW"],
+    "dayOptions": ["d", "dd"],
+    "hourOptions": ["h", "hh", "H", "HH"],
+    "minuteOptions": ["m", "mm"],
+    "secondOptions": ["s", "ss", "SSS"],
+}
+DATES = "|".join(sorted(token for tokens in TOKENS.values() for token in tokens))
+WORDS = "#(if|unless) .+|else( if .+)?|/(if|unless)|filename|ext|filetype(full)?|assetId(Short)?|album|make|model|lensModel"
+TOKEN = re.compile(f"{WORDS}|(album-(start|end)Date-)?({DATES})")
+
+
+def is_storage_template(template: str) -> bool:
+    """Handlebars in its strict mode: braces in pairs, and no name that the server does not fill in."""
+    names = re.findall(r"{{{?\s*(.*?)\s*}?}}", template)
+    return template.count("{{") == template.count("}}") == len(names) and all(TOKEN.fullmatch(name) for name in names)
+
+
 @route("GET", "/system-config/storage-template-options", permission="systemConfig.read", admin=True)
 def storage_template_options(server: Server, call: Call) -> dict[str, Any]:
-    return {
-        "yearOptions": ["y", "yy"],
-        "monthOptions": ["M", "MM", "MMM", "MMMM"],
-        "weekOptions": ["W", "WW"],
-        "dayOptions": ["d", "dd"],
-        "hourOptions": ["h", "hh", "H", "HH"],
-        "minuteOptions": ["m", "mm"],
-        "secondOptions": ["s", "ss", "SSS"],
-        "presetOptions": ["{{y}}/{{y}}-{{MM}}-{{dd}}/{{filename}}", "{{y}}/{{MM}}-{{dd}}/{{filename}}", "{{y}}/{{MM}}/{{filename}}"],
-    }
+    presets = ["{{y}}/{{y}}-{{MM}}-{{dd}}/{{filename}}", "{{y}}/{{MM}}-{{dd}}/{{filename}}", "{{y}}/{{MM}}/{{filename}}"]
+    return TOKENS | {"presetOptions": presets}

@@ -54,6 +54,8 @@ class Invalid(Refused):
         return {"message": messages, "error": "Bad Request", "statusCode": 400, "correlationId": correlation_id}
 
 
+NO_UUID = {"origin": "string", "code": "invalid_format", "format": "uuid", "message": "Invalid UUID"}
+
+
 def not_a_uuid(name: str) -> Invalid:
-    zod = {"origin": "string", "code": "invalid_format", "format": "uuid", "message": "Invalid UUID"}
-    return Invalid([Issue((name,), zod, (f"{name} must be a UUID",))])
+    return Invalid([Issue((name,), NO_UUID, (f"{name} must be a UUID",))])

@@ -30,7 +30,7 @@ def find_library(server: Server, library_id: str) -> dict[str, Any]:
 
 def validate_import_path(server: Server, path: str) -> str:
     """Why the server does not take an import path; empty when it does."""
-    resolved = posixpath.normpath(posixpath.join("/usr/src/app/server", path))
+    resolved = posixpath.normpath(posixpath.join("/usr/src/app", path))
     if (resolved + "/").startswith(server.media_location.rstrip("/") + "/"):
         return "Cannot use media upload folder for external libraries"
     if not path.startswith("/"):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from . import cron
 from .dialects import Version, names, permissions
-from .errors import Invalid, Issue
+from .errors import NO_UUID, Invalid, Issue
 
 EMAIL = re.compile(r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*")
 MISSING = object()
@@ -31,6 +31,14 @@ def is_uuid(value: Any) -> bool:
 def is_url(value: str) -> bool:
     parts = urlsplit(value)
     return bool(parts.scheme and parts.netloc)
+
+
+def number(value: Any) -> Any:
+    """A number that came as a string; anything else as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def type_name(value: Any) -> str:
@@ -51,6 +59,8 @@ class Validator:
 
     def body(self, schema: dict, value: Any) -> dict[str, Any]:
         """The request as the server reads it; raises Invalid with every fault."""
+        if value is MISSING and self.version >= (3, 0, 0):
+            raise Invalid([Issue((), self.wrong_type("object", MISSING), ())])
         clean = self.fields(schema, value if isinstance(value, dict) else {}, ())
         if self.issues:
             raise Invalid(self.issues)
@@ -122,10 +132,11 @@ class Validator:
         return self.one_of(list(names("jobs", self.version)), given, path)
 
     def a_boolean(self, rule: dict, given: Any, path: Path) -> Any:
-        if given in ("true", "false"):
+        # 3.x reads a boolean out of a string in the config only, where every field has a default
+        if given in ("true", "false") and ("default" in rule or self.version < (3, 0, 0)):
             return given == "true"
         if not isinstance(given, bool):
-            self.fault(path, self.wrong_type("boolean", given), *(["should not be empty"] if given in (MISSING, None) else []), "must be a boolean value")
+            self.fault(path, self.wrong_type("boolean", given), *(["should not be empty"] if given in (MISSING, None) and not rule.get("optional") else []), "must be a boolean value")
         return given
 
     @staticmethod
@@ -139,6 +150,7 @@ class Validator:
         return {"origin": origin, "code": "too_big", "maximum": maximum, "inclusive": True, "message": f"Too big: expected {origin} to {have}"}
 
     def a_number(self, rule: dict, given: Any, path: Path) -> Any:
+        given = number(given) if rule.get("numeric") else given
         if isinstance(given, bool) or not isinstance(given, int | float):
             self.fault(path, self.wrong_type("number", given), "must be a number conforming to the specified constraints")
         elif given < rule.get("min", given):
@@ -148,6 +160,7 @@ class Validator:
         return given
 
     def a_integer(self, rule: dict, given: Any, path: Path) -> Any:
+        given = number(given) if rule.get("numeric") else given
         if isinstance(given, bool) or not isinstance(given, int | float):
             self.fault(path, self.wrong_type("number", given), "must be an integer number")
             return given
@@ -181,12 +194,14 @@ class Validator:
             self.issues[before:] = [Issue(where, issue.zod, (f"{section}each value in {path[-2]} {fault}",))]
         return clean
 
-    def checked(self, given: Any, path: Path, valid: Callable[[str], bool], zod: dict, classic: str) -> Any:
+    def checked(self, rule: dict, given: Any, path: Path, valid: Callable[[str], bool], zod: dict, classic: str) -> Any:
         if not isinstance(given, str):
+            empty = ["should not be empty"] if rule.get("nonempty") and given in (MISSING, None) else []
             wrong = self.wrong_type("string", given)
-            if "received" in zod["message"]:  # a format with a message of its own keeps it for a wrong type
-                wrong["message"] = zod["message"].replace("received string", f"received {type_name(given)}")
-            self.fault(path, wrong, classic)
+            if "received" in zod["message"]:  # a format with a message of its own keeps it, with what JavaScript's typeof says
+                kind = "object" if type_name(given) in ("null", "array") else type_name(given)
+                wrong["message"] = zod["message"].replace("received string", f"received {kind}")
+            self.fault(path, wrong, *empty, classic)
         elif not valid(given):
             self.fault(path, zod, classic)
         return given
@@ -195,11 +210,11 @@ class Validator:
         if not isinstance(given, str):
             self.fault(path, self.wrong_type("string", given), "must be a UUID")
             return given
-        return self.checked(given, path, is_uuid, {"origin": "string", "code": "invalid_format", "format": "uuid", "message": "Invalid UUID"}, "must be a UUID")
+        return self.checked(rule, given, path, is_uuid, NO_UUID, "must be a UUID")
 
     def a_email(self, rule: dict, given: Any, path: Path) -> Any:
         zod = {"origin": "string", "code": "invalid_format", "format": "email", "message": "Invalid input: expected email, received string"}
-        clean = self.checked(given, path, lambda text: bool(EMAIL.fullmatch(text)), zod, "must be an email")
+        clean = self.checked(rule, given, path, lambda text: bool(EMAIL.fullmatch(text)), zod, "must be an email")
         return clean.lower() if isinstance(clean, str) else clean
 
     def a_label(self, rule: dict, given: Any, path: Path) -> Any:
@@ -214,13 +229,13 @@ class Validator:
     def a_cron(self, rule: dict, given: Any, path: Path) -> Any:
         reason = cron.fault(given) if isinstance(given, str) else ""
         return self.checked(
-            given, path, lambda text: not reason, {"code": "custom", "message": f"Invalid cron expression. {reason}"}, "!Invalid cron expression"
+            rule, given, path, lambda text: not reason, {"code": "custom", "message": f"Invalid cron expression. {reason}"}, "!Invalid cron expression"
         )
 
     def a_time(self, rule: dict, given: Any, path: Path) -> Any:
         zod = {"origin": "string", "code": "invalid_format", "format": "time", "message": "Invalid input: expected string in HH:MM format, received string"}
-        return self.checked(given, path, lambda text: bool(re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d", text)), zod, f"!{path[-1]} must be in HH:mm format")
+        return self.checked(rule, given, path, lambda text: bool(re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d", text)), zod, f"!{path[-1]} must be in HH:mm format")
 
     def a_url(self, rule: dict, given: Any, path: Path) -> Any:
         zod = {"code": "custom", "message": rule["message"]} if "message" in rule else {"code": "invalid_format", "format": "url", "message": "Invalid URL"}
-        return self.checked(given, path, lambda text: is_url(text) or (text == "" and not rule.get("nonempty")), zod, "must be a URL address")
+        return self.checked(rule, given, path, lambda text: is_url(text) or (text == "" and not rule.get("nonempty")), zod, "must be a URL address")

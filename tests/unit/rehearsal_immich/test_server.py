@@ -104,6 +104,32 @@ def test_errors_have_the_shape_of_their_release(server: Server, modern: bool) ->
         assert invalid.message == ["email must be an email"]
 
 
+def test_null_and_nothing(server: Server, modern: bool) -> None:
+    """As Immich's own tests of its endpoints expect them."""
+    _, token = sign_up(server)
+    user = {"email": "b@example.net", "name": "B", "password": "b"}
+    refusals = {
+        "password": ("Invalid input: expected string, received null", ["password must be a string"]),
+        "email": ("Invalid input: expected email, received object", ["email must be an email"]),
+        "name": ("Invalid input: expected string, received null", ["name should not be empty", "name must be a string"]),
+        "notify": ("Invalid input: expected boolean, received null", ["notify must be a boolean value"]),
+    }
+    for field, (zod, classic) in refusals.items():
+        answer = call(server, "POST", "/api/admin/users", user | {field: None}, token=token)
+        if modern:
+            assert [(issue["path"], issue["message"]) for issue in answer.body["errors"]] == [([field], zod)]
+        else:
+            assert answer.message == classic
+    nothing = call(server, "POST", "/api/admin/users", token=token)
+    assert nothing.status == 400
+    if modern:
+        assert [(issue["path"], issue["message"]) for issue in nothing.body["errors"]] == [([], "Invalid input: expected object, received undefined")]
+    decimal = call(server, "POST", "/api/admin/users", user | {"quotaSizeInBytes": 1.2}, token=token)
+    assert (decimal.body["errors"][0]["message"] if modern else decimal.message[0]) == (
+        "Invalid input: expected int, received number" if modern else "quotaSizeInBytes must be an integer number"
+    )
+
+
 def test_permissions_of_a_key(server: Server) -> None:
     admin, token = sign_up(server)
     key = new_key(server, token, "library.read", "library.create", "apiKey.create")
@@ -268,6 +294,15 @@ def test_config_is_taken_whole_or_not_at_all(server: Server, modern: bool) -> No
     assert put(nightlyTasks=config["nightlyTasks"] | {"startTime": "25:00"}).status == 400
     assert put(machineLearning=config["machineLearning"] | {"urls": []}).status == 400
     assert put(ffmpeg=config["ffmpeg"] | {"targetAudioCodec": "libopus"}).status == (400 if modern else 200)
+    for template in ("{{foo}}", "{{y}", "{{y}}/{{#if album}}{{album}}{{/fi}}"):
+        refused = put(storageTemplate=config["storageTemplate"] | {"template": template})
+        assert (refused.status, refused.message) == (400, "Invalid storage template"), template
+    album = config["storageTemplate"] | {"template": "{{#if album}}{{album}}{{else}}{{y}}{{/if}}/{{album-startDate-y}}/{{filename}}"}
+    assert put(storageTemplate=album).status == 200
+    learning = config["machineLearning"]
+    assert put(machineLearning=learning | {"clip": {"enabled": True, "modelName": "ViT-B-33__openai"}}).message.startswith("Unknown CLIP model")
+    assert put(machineLearning=learning | {"clip": {"enabled": True, "modelName": "immich-app/ViT-H-14-378-quickgelu__dfn5b"}}).status == 200
+    assert put(ffmpeg=config["ffmpeg"] | {"crf": "20"}).body["ffmpeg"]["crf"] == 20
     assert put().status == 200
     assert json.dumps(call(server, "GET", "/api/system-config", token=token).body) == before
 
