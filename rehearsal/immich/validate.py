@@ -41,6 +41,11 @@ def number(value: Any) -> Any:
         return value
 
 
+def empty(needed: Any, given: Any) -> list[str]:
+    """What 2.x says besides about a field that is not there."""
+    return ["should not be empty"] if needed and given in (MISSING, None) else []
+
+
 def type_name(value: Any) -> str:
     """What JavaScript calls the type of a JSON value."""
     if value is MISSING:
@@ -103,8 +108,7 @@ class Validator:
         if "enum" in rule:
             return self.one_of(rule["enum"], given, path)
         if not isinstance(given, str):
-            empty = ["should not be empty"] if rule.get("nonempty") and given in (MISSING, None) else []
-            self.fault(path, self.wrong_type("string", given), *empty, "must be a string")
+            self.fault(path, self.wrong_type("string", given), *empty(rule.get("nonempty"), given), "must be a string")
         elif rule.get("nonempty") and (given == "" if self.version < (3, 0, 0) else given.strip() == ""):
             self.fault(path, {"code": "custom", "message": "Array items must not be empty"}, "should not be empty")
         elif len(given) < rule.get("minLength", 0):
@@ -136,7 +140,7 @@ class Validator:
         if given in ("true", "false") and ("default" in rule or self.version < (3, 0, 0)):
             return given == "true"
         if not isinstance(given, bool):
-            self.fault(path, self.wrong_type("boolean", given), *(["should not be empty"] if given in (MISSING, None) and not rule.get("optional") else []), "must be a boolean value")
+            self.fault(path, self.wrong_type("boolean", given), *empty(not rule.get("optional"), given), "must be a boolean value")
         return given
 
     @staticmethod
@@ -196,12 +200,11 @@ class Validator:
 
     def checked(self, rule: dict, given: Any, path: Path, valid: Callable[[str], bool], zod: dict, classic: str) -> Any:
         if not isinstance(given, str):
-            empty = ["should not be empty"] if rule.get("nonempty") and given in (MISSING, None) else []
             wrong = self.wrong_type("string", given)
             if "received" in zod["message"]:  # a format with a message of its own keeps it, with what JavaScript's typeof says
                 kind = "object" if type_name(given) in ("null", "array") else type_name(given)
                 wrong["message"] = zod["message"].replace("received string", f"received {kind}")
-            self.fault(path, wrong, *empty, classic)
+            self.fault(path, wrong, *empty(rule.get("nonempty"), given), classic)
         elif not valid(given):
             self.fault(path, zod, classic)
         return given
