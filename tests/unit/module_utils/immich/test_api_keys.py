@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.immich.api_keys import lacking, named, plan_removal, plan_update
+from ansible_collections.homelab.immich.plugins.module_utils.immich.api_keys import lacking, named, plan_removal, plan_update, read_own
 from ansible_collections.homelab.immich.plugins.module_utils.immich.changes import PlanErrors
+from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client, Forbidden, UrllibTransport
 
 
 def key(**fields: Any) -> dict[str, Any]:
@@ -42,3 +43,28 @@ def test_two_keys_of_one_name_are_listed_never_guessed() -> None:
 def test_a_key_is_deleted_once() -> None:
     assert plan_removal(key(), "ansible").steps[0].path == "/api-keys/k1"
     assert not plan_removal(None, "ansible").change.changed
+
+
+# --- servers that cannot say what a key may (before 1.139)
+
+OLD = {"major": 1, "minor": 138, "patch": 1}
+
+
+@pytest.mark.parametrize(("status", "accepted"), [(200, True), (403, True), (401, False)])
+def test_on_an_old_server_a_key_is_tried_on_something_else(scripted: Any, status: int, accepted: bool) -> None:
+    scripted.say(OLD)
+    version = scripted.answers[0]
+    scripted.say({"message": "whatever"}, status=status)
+    scripted.answers.insert(0, version)
+    own = read_own(Client(UrllibTransport(scripted.url, rehearsal=True), api_key="k"))
+    assert (own == {}) is accepted and (own is None) is not accepted
+    assert [path for _method, path, _headers, _body in scripted.seen] == ["/api/server/version", "/api/users/me"]
+
+
+def test_on_a_newer_server_a_key_that_may_not_be_read_is_an_error(scripted: Any) -> None:
+    scripted.say({"major": 3, "minor": 1, "patch": 0})
+    version = scripted.answers[0]
+    scripted.say({"message": "Forbidden"}, status=403)
+    scripted.answers.insert(0, version)
+    with pytest.raises(Forbidden):
+        read_own(Client(UrllibTransport(scripted.url, rehearsal=True), api_key="k"))
