@@ -97,7 +97,7 @@ def go(progress: Progress) -> str:
         if version and (int(version[1]), int(version[2])) >= GO_MINIMUM:
             return on_path
     target = state.cache() / "go"
-    program = target / "bin" / "go"
+    program = target / "go" / "bin" / "go"  # beside a wrapper in bin/ that needs the package on Python's path
     if not program.exists():
         wanted = ".".join(map(str, GO_MINIMUM))
         state.cache().mkdir(parents=True, exist_ok=True)

@@ -344,14 +344,7 @@ def test_two_rehearsals_do_not_meet_and_an_interrupted_one_leaves_nothing(lab, f
         # Interrupted in the middle of its start ...
         command = [sys.executable, "-m", "ansible_collections.homelab.immich.rehearsal", "up", "--spec", str(second.spec)]
         environment = second.environment | {"PYTHONPATH": str(CHECKOUT / "collections")}
-        starting = subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            env=second.environment | {"PYTHONPATH": str(CHECKOUT / "collections")},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        starting = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         eventually(lambda: (second.home / "pids" / "kube-apiserver").exists())
         starting.send_signal(signal.SIGINT)
         said = starting.communicate(timeout=60)[0]

