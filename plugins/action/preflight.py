@@ -76,10 +76,10 @@ class ActionModule(ActionBase):
                 defaults |= self._loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}
         return defaults
 
-    def _resolve(self, wanted: list[str], variables: dict[str, Any]) -> tuple[dict[str, Any], dict[Path, str]]:
+    def _resolve(self, wanted: list[str], variables: dict[str, Any]) -> tuple[dict[str, Any], dict[Path, preflight.Broken]]:
         """Resolve templates value by value, so that one that fails has a place and hides no other."""
         templar = self._templar.copy_with_new_env(available_variables=variables)
-        broken: dict[Path, str] = {}
+        broken: dict[Path, preflight.Broken] = {}
 
         def resolve(at: Path, value: Any) -> Any:
             if isinstance(value, Mapping):
@@ -91,9 +91,9 @@ class ActionModule(ActionBase):
             try:
                 return templar.template(value)
             except AnsibleUndefinedVariable as error:
-                broken[at] = f"uses a variable that is not there: {error}. Define it, for example in group_vars/all/vault.yml."
+                broken[at] = preflight.Broken(f"uses a variable that is not there: {error}. Define it, for example in group_vars/all/vault.yml.")
             except AnsibleError as error:
-                broken[at] = f"cannot be worked out: {error}"
+                broken[at] = preflight.Broken("has a template that fails.", str(error))
             return None
 
         return {name: resolve((name,), variables[name]) for name in wanted if name in variables}, broken

@@ -138,7 +138,7 @@ SPOILT: dict[str, tuple[str, list[str]]] = {
     ),
     "secret-that-fails": (
         'immich_users: [{name: Me, email: me@example.net, password: "{{ {} | combine(immich_admin_password) }}"}]',
-        ["immich_users[0] (Me): password cannot be worked out: its template fails."],
+        ["immich_users[0] (Me): password has a template that fails."],
     ),
     "secret-of-a-wrong-type": (
         "immich_users: [{name: Me, email: me@example.net, password: [hunter22-and-more]}]",

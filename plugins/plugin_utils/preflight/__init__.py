@@ -6,13 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from . import rules, specs
 from .model import Host, Inventory, Path, Problem, did_you_mean, subject
 
 PREFIXES = ("immich_", "nas_")
+
+
+class Broken(NamedTuple):
+    """A template that failed."""
+
+    what: str
+    detail: str = ""  # what Ansible says, which may quote a value
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Given:
     values: Mapping[str, Any]
     named: frozenset[str]  # the variables that the inventory itself sets; the others are defaults of roles
     in_run: bool = True
-    broken: Mapping[Path, str] = frozenset()  # type: ignore[assignment]  # templates that failed, and why
+    broken: Mapping[Path, Broken] = field(default_factory=dict)
 
 
 def check(given: Sequence[Given], known: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
@@ -36,8 +43,8 @@ def check(given: Sequence[Given], known: Mapping[str, Mapping[str, Any]]) -> lis
         options = specs.options_of(one.group, known)
         checked = specs.Checked(one.host, options, {variable: one.values[variable] for variable in options if variable in one.values}, one.broken)
         for at, why in one.broken.items():
-            hidden = any(at[: len(secret)] == secret for secret in checked.secrets) and "undefined" not in why
-            problems.append(Problem(one.host, f"{subject(at, one.values)} {'cannot be worked out: its template fails.' if hidden else why}", at))
+            detail = "" if not why.detail or any(at[: len(secret)] == secret for secret in checked.secrets) else f" {why.detail}"
+            problems.append(Problem(one.host, f"{subject(at, one.values)} {why.what}{detail}", at))
         problems += unknown(one, every) + checked.problems
         kept = checked.values | {name: one.values[name] for name in ("ansible_host", "inventory_hostname") if name in one.values}
         flaws = frozenset(problem.at for problem in checked.problems) | frozenset(one.broken)

@@ -44,6 +44,11 @@ class Host:
         """Whether nothing is wrong with the value at a place, or in it; otherwise what seems to be missing may be there, misspelt."""
         return not any(flaw[: len(at)] == at for flaw in self.flaws)
 
+    @property
+    def rehearses(self) -> bool | None:
+        """Whether nothing real is reached; None when immich_rehearsal does not say."""
+        return bool(self.get("immich_rehearsal")) if self.sound("immich_rehearsal") else None
+
     def list(self, variable: str) -> Iterator[Item]:
         """The elements of a list of mappings, each with its place."""
         for index, value in enumerate(self.get(variable, [])):

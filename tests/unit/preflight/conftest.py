@@ -53,7 +53,7 @@ class Homelab:
     def __init__(self) -> None:
         self.groups = deepcopy(HOMELAB)
         self.limit: set[str] | None = None  # as with --limit
-        self.broken: dict[str, dict[tuple[str | int, ...], str]] = {}
+        self.broken: dict[str, dict[preflight.Path, preflight.Broken]] = {}
 
     @property
     def photos(self) -> dict[str, Any]:

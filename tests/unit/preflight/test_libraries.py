@@ -58,11 +58,12 @@ def test_an_import_path_that_is_not_in_its_shortest_form(homelab: Homelab, path:
     ]
 
 
-def test_two_libraries_of_one_owner_that_overlap(homelab: Homelab) -> None:
-    homelab.photos["immich_libraries"].append({"name": "2024", "owner": "Admin@example.net", "import_paths": ["/mnt/photos/2024"]})
+@pytest.mark.parametrize("owner", ["admin@example.net", "family@example.net"])
+def test_two_libraries_that_overlap(homelab: Homelab, owner: str) -> None:
+    homelab.photos["immich_libraries"].append({"name": "2024", "owner": owner, "import_paths": ["/mnt/photos/2024"]})
     assert homelab.errors() == [
         "immich_libraries[1] (2024): import path /mnt/photos/2024 overlaps /mnt/photos of immich_libraries[0] (NAS photos), "
-        "so photos would be imported twice. Give each library folders of its own."
+        "so photos would be imported twice. Give each library folders of its own, or set allow_overlap: true if both are wanted."
     ]
 
 
@@ -72,8 +73,8 @@ def test_two_libraries_whose_paths_only_begin_alike(homelab: Homelab) -> None:
     assert homelab.errors() == []
 
 
-def test_one_folder_for_two_owners(homelab: Homelab) -> None:
-    homelab.photos["immich_libraries"].append({"name": "NAS photos", "owner": "family@example.net", "import_paths": ["/mnt/photos"]})
+def test_one_folder_for_two_owners_who_want_it(homelab: Homelab) -> None:
+    homelab.photos["immich_libraries"].append({"name": "NAS photos", "owner": "family@example.net", "import_paths": ["/mnt/photos"], "allow_overlap": True})
     assert homelab.errors() == []
 
 

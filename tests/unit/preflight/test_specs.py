@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.homelab.immich.plugins.plugin_utils.preflight import Broken
 
 from .conftest import Homelab
 
@@ -124,13 +125,19 @@ def test_a_secret_of_another_type_is_not_shown(homelab: Homelab, value: Any) -> 
 
 def test_a_template_that_fails_is_one_error(homelab: Homelab) -> None:
     homelab.photos["immich_admin_email"] = None
-    homelab.broken["photos"] = {("immich_admin_email",): "uses a variable that is not there: 'vault_mail' is undefined."}
+    homelab.broken["photos"] = {("immich_admin_email",): Broken("uses a variable that is not there: 'vault_mail' is undefined.")}
     assert homelab.errors() == ["immich_admin_email uses a variable that is not there: 'vault_mail' is undefined."]
 
 
 def test_a_template_of_a_secret_that_fails_shows_nothing(homelab: Homelab) -> None:
-    homelab.broken["photos"] = {("immich_users", 0, "password"): "cannot be worked out: invalid literal for int(): 'hunter22'"}
-    assert homelab.errors() == ["immich_users[0] (Family): password cannot be worked out: its template fails."]
+    homelab.broken["photos"] = {
+        ("immich_users", 0, "password"): Broken("has a template that fails.", "invalid literal for int(): 'hunter22'"),
+        ("immich_users", 0, "quota"): Broken("has a template that fails.", "invalid literal for int(): 'lots'"),
+    }
+    assert homelab.errors() == [
+        "immich_users[0] (Family): password has a template that fails.",
+        "immich_users[0] (Family): quota has a template that fails. invalid literal for int(): 'lots'",
+    ]
 
 
 def test_limit_reports_the_hosts_of_the_run_only(homelab: Homelab) -> None:

@@ -42,7 +42,7 @@ def apart(inventory: Inventory) -> Iterator[Problem]:
                     "so each would overwrite the other. Give each a namespace of its own.",
                     "immich_namespace",
                 )
-            elif one.in_run and other.in_run and one.get("immich_rehearsal") and other.get("immich_rehearsal"):
+            elif one.in_run and other.in_run and one.rehearses and other.rehearses:
                 yield _both(
                     one,
                     other,

@@ -42,7 +42,7 @@ def _wrong_path(inventory: Inventory, host: Host, path: str, location: str | Non
 
 
 def no_overlap(inventory: Inventory) -> Iterator[Problem]:
-    """A photo belongs to one library of its owner."""
+    """A photo belongs to one library, unless somebody says otherwise."""
     for host in inventory.instances:
         paths = [(library, index, path) for library, index, path in _paths(host) if path.startswith("/")]
         for (first, _number, one), (second, index, other) in combinations(paths, 2):
@@ -50,9 +50,10 @@ def no_overlap(inventory: Inventory) -> Iterator[Problem]:
                 continue
             if first is second:
                 yield second.problem(f"import paths {one} and {other} overlap. Keep the outer one only.", "import_paths", index)
-            elif _owner(first) == _owner(second):
+            elif not (first.get("allow_overlap") or second.get("allow_overlap")):
                 yield second.problem(
-                    f"import path {other} overlaps {one} of {first}, so photos would be imported twice. Give each library folders of its own.",
+                    f"import path {other} overlaps {one} of {first}, so photos would be imported twice. "
+                    "Give each library folders of its own, or set allow_overlap: true if both are wanted.",
                     "import_paths",
                     index,
                 )

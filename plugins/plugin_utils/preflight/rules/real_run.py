@@ -14,15 +14,15 @@ from ..model import Host, Inventory, Path, Problem, listed, subject
 
 # RFC 5737, RFC 3849 and RFC 2606: nobody's addresses and names
 _NETWORKS = [ipaddress.ip_network(network) for network in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
-_NAME = re.compile(r"\bexample\.(?:com|net|org)\b(?![.-]\w)", re.IGNORECASE)
+_NAME = re.compile(r"(?<![\w-])example\.(?:com|net|org)\b(?![.-]\w)", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])|(?<![\w:])[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])", re.IGNORECASE)
 _SECRET = re.compile(r"(1-)?example-")
 
 
 def agree(inventory: Inventory) -> Iterator[Problem]:
     """All hosts rehearse, or none."""
-    rehearsing = [host for host in inventory.hosts if host.get("immich_rehearsal")]
-    real = [host for host in inventory.hosts if not host.get("immich_rehearsal")]
+    rehearsing = [host for host in inventory.hosts if host.rehearses is True]
+    real = [host for host in inventory.hosts if host.rehearses is False]
     if rehearsing and real:
         first, *others = inventory.hosts
         yield Problem(
@@ -37,7 +37,7 @@ def agree(inventory: Inventory) -> Iterator[Problem]:
 def context(inventory: Inventory) -> Iterator[Problem]:
     """Which cluster is said, never guessed."""
     for host in inventory.instances:
-        if not host.get("immich_rehearsal") and not host.get("immich_context"):
+        if _is_real(inventory) and not host.get("immich_context"):
             yield Problem(
                 host.name,
                 "immich_context is not set, and a real run never guesses the cluster. Set it to a context of your kubeconfig (kubectl config get-contexts).",
@@ -48,7 +48,7 @@ def context(inventory: Inventory) -> Iterator[Problem]:
 def truenas(inventory: Inventory) -> Iterator[Problem]:
     """Who logs in to TrueNAS, and never without TLS: it revokes a key that reaches it in the clear."""
     for host in inventory.nas:
-        if host.get("nas_provider") != "truenas" or host.get("immich_rehearsal"):
+        if host.get("nas_provider") != "truenas" or not _is_real(inventory):
             continue
         for variable in ("nas_api_user", "nas_api_key"):
             if not host.get(variable) and host.sound(variable):
@@ -64,11 +64,14 @@ def truenas(inventory: Inventory) -> Iterator[Problem]:
 def no_examples(inventory: Inventory) -> Iterator[Problem]:
     """Addresses, names and secrets of the examples are for rehearsals."""
     for host in inventory.hosts:
-        if host.get("immich_rehearsal"):
-            continue
         for variable, value in host.values.items():
-            if variable in host.given:
+            if variable in host.given and _is_real(inventory):
                 yield from _examples(host, (variable,), value)
+
+
+def _is_real(inventory: Inventory) -> bool:
+    """No host rehearses; where they disagree, that is what has to be said."""
+    return all(host.rehearses is False for host in inventory.hosts)
 
 
 def _examples(host: Host, at: Path, value: Any) -> Iterator[Problem]:
