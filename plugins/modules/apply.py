@@ -163,7 +163,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, plan, readiness
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import memory, plan, readiness
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import title, yaml_text
@@ -197,7 +197,7 @@ def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, A
             deletions, left, hidden = plan.prune(client, params["wanted"] + objects, params["instance"], check_mode)
             steps += deletions
         if params["memory"] and not check_mode:
-            identity.remember(params["memory"], identity.cluster_uid(client), params["context"])
+            memory.remember(params["memory"], memory.cluster_uid(client), params["context"])
     done = [step for step in steps if step.action != "keep"]
     result = {
         "changed": bool(done),

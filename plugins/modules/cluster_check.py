@@ -52,8 +52,12 @@ options:
     type: list
     elements: str
     default: []
+  url:
+    description: The address where people open Immich.
+    type: str
+    default: ""
   public_url:
-    description: The address where people open Immich. If an Immich answers there while none of this instance runs, it is somebody else's.
+    description: Where O(url) is asked whether an Immich answers. If one does while none of this instance runs, it is somebody else's.
     type: str
     default: ""
   storage_classes:
@@ -79,7 +83,7 @@ options:
     type: str
     default: ""
   take_over:
-    description: Objects of others that become this instance's own, as C(Kind/name); also O(public_url), if what answers there is to be replaced.
+    description: Objects of others that become this instance's own, as C(Kind/name); also O(url), if what answers there is to be replaced.
     type: list
     elements: str
     default: []
@@ -115,6 +119,7 @@ EXAMPLES = r"""
     postgres: "17.10"
     vectorchord: "1.1.1"
     hosts: [photos.example.net]
+    url: https://photos.example.net
     public_url: https://photos.example.net
     storage_classes: [longhorn]
     context: homelab
@@ -146,7 +151,7 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
 
@@ -160,6 +165,7 @@ WANTED = {
     "postgres": {"type": "str", "default": ""},
     "vectorchord": {"type": "str", "default": ""},
     "hosts": {"type": "list", "elements": "str", "default": []},
+    "url": {"type": "str", "default": ""},
     "public_url": {"type": "str", "default": ""},
     "storage_classes": {"type": "list", "elements": "str", "default": []},
     "ingress_classes": {"type": "list", "elements": "str", "default": []},
@@ -184,7 +190,7 @@ def main() -> None:
     try:
         client = Client(access(params["kubeconfig"], params["context"], params["rehearsal"]), read_only=True)
         found = identity.look(client, wanted)
-        found.memory = identity.recall(params["memory"]) if params["memory"] else {}
+        found.memory = memory.recall(params["memory"]) if params["memory"] else {}
         problems = identity.problems(wanted, found) or identity.answering(wanted, found, params["rehearsal"])
     except (ApiError, Unreachable, KubeconfigError, ValueError) as error:
         module.fail_json(msg=f"The cluster of immich_context {params['context']} cannot be looked at: {error}")

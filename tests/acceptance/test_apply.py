@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, plan
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory, plan
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import access
 from ansible_collections.homelab.immich.plugins.modules import apply as module
@@ -497,11 +497,11 @@ def test_only_waiting_changes_nothing(ready):
 
 
 def test_the_control_node_remembers_the_cluster_of_a_real_run_only(ready, tmp_path):
-    memory = tmp_path / "photos.json"
-    ready.apply(ready.config(a="1"), memory=str(memory), check=True)
-    assert not memory.exists()
-    ready.apply(ready.config(a="1"), memory=str(memory))
-    assert identity.recall(str(memory))["cluster_uid"] == identity.cluster_uid(ready.client)
+    path = tmp_path / "photos.json"
+    ready.apply(ready.config(a="1"), memory=str(path), check=True)
+    assert not path.exists()
+    ready.apply(ready.config(a="1"), memory=str(path))
+    assert memory.recall(str(path))["cluster_uid"] == memory.cluster_uid(ready.client)
 
 
 def test_a_look_at_a_cluster_finds_what_the_rules_need(ready):

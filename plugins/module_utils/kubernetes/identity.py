@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import ssl
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, buil
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import LOOPBACK
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.memory import cluster_uid
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, labels, owner, selector, short, title
 
 SERVER_IMAGE = re.compile(r"immich-server\b")
@@ -38,7 +38,8 @@ class Wanted:
     postgres: str = ""
     vectorchord: str = ""
     hosts: list[str] = field(default_factory=list)
-    public_url: str = ""
+    url: str = ""
+    public_url: str = ""  # where the url is asked: in a rehearsal that is this machine
     storage_classes: list[str] = field(default_factory=list)
     ingress_classes: list[str] = field(default_factory=list)
     media_markers: bool = False
@@ -289,11 +290,11 @@ def route_hosts(route: Object) -> set[str]:
 def answering(wanted: Wanted, found: Found, rehearsal: bool) -> list[str]:
     """No Immich answers at our address while none of ours runs."""
     server = found.server(wanted)
-    if server or not wanted.public_url or wanted.public_url in wanted.take_over or not answers_as_immich(wanted.public_url, rehearsal):
+    if server or not wanted.public_url or wanted.url in wanted.take_over or not answers_as_immich(wanted.public_url, rehearsal):
         return []
     return [
-        f"An Immich that is not ours already answers at {wanted.public_url}, and nothing of {wanted.instance} is deployed."
-        f" Choose another immich_url; if this instance is to replace it, immich_take_over: [{wanted.public_url}]."
+        f"An Immich that is not ours already answers at {wanted.url}, and nothing of {wanted.instance} is deployed."
+        f" Choose another immich_url; if this instance is to replace it, immich_take_over: [{wanted.url}]."
     ]
 
 
@@ -343,31 +344,3 @@ def _tag(image: str) -> str:
 
 def _listed(names: list[str]) -> str:
     return f"it has {', '.join(sorted(names))}" if names else "it has none"
-
-
-def cluster_uid(client: Client) -> str:
-    """What tells one cluster from another: the uid of the namespace kube-system."""
-    resource = client.resource("v1", "Namespace")
-    live = client.get(resource, "kube-system") if resource else None
-    return live["metadata"]["uid"] if live else ""
-
-
-def recall(path: str) -> dict[str, Any]:
-    """What the control node remembers of the last run."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-    except (FileNotFoundError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def remember(path: str, uid: str, context: str) -> None:
-    """Keep which cluster this was, for the next run."""
-    content = {"cluster_uid": uid, "context": context}
-    if recall(path) == content:
-        return
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-    os.replace(f"{path}.new", path)

@@ -176,7 +176,7 @@ def _refusals(step: Step, instance: str) -> list[str]:
 def _unusable_secret(step: Step, whose: str) -> list[str]:
     """A Secret that we would generate and that exists is used as it is, whoever made it; it must have the keys."""
     needed = _generated(step.desired) + list(step.desired.get("stringData") or {})
-    missing = [name for name in needed if name not in (step.live.get("data") or {})]  # type: ignore[union-attr]
+    missing = [name for name in needed if name not in (step.live.get("data") or {})]
     if not missing:
         return []
     made = f"It belongs to {whose} and" if whose else "It"
@@ -214,7 +214,7 @@ def _namespaces(client: Client, steps: list[Step], check_mode: bool) -> set[str]
     resource = client.resource("v1", "Namespace")
     for name in {step.desired["metadata"].get("namespace", "") for step in steps} - {""}:
         step = next((step for step in steps if step.desired["kind"] == "Namespace" and step.desired["metadata"]["name"] == name), None)
-        live = step.live if step else client.get(resource, name)  # type: ignore[arg-type]
+        live = step.live if step else client.get(resource, name)
         if live is None and step and not check_mode:
             live = client.create(step.resource, step.desired)
         if live is None and not check_mode:
@@ -241,13 +241,13 @@ def _expect(client: Client, step: Step, instance: str, dry_run: bool) -> None:
         return
     for _attempt in range(ATTEMPTS):
         expected = _expected(client, step)
-        if expected and expected["metadata"]["resourceVersion"] == step.live["metadata"]["resourceVersion"]:  # type: ignore[index]
+        if expected and expected["metadata"]["resourceVersion"] == step.live["metadata"]["resourceVersion"]:
             break
         # A controller wrote it since it was read: what it wrote is no difference of ours.
         step.live = client.get(step.resource, desired["metadata"]["name"], desired["metadata"].get("namespace", "")) or live
     else:
         raise ApiError(409, "it changes all the time")
-    live = step.live  # type: ignore[assignment]
+    live = step.live
     step.own = fields.ours(expected) != fields.ours(live)
     if comparable(expected) != comparable(live):
         step.action = "change"
@@ -257,7 +257,7 @@ def _expect(client: Client, step: Step, instance: str, dry_run: bool) -> None:
 
 def _expected(client: Client, step: Step) -> Object | None:
     """What a takeover and an apply would make of the live object, by dry runs; None when it was written meanwhile."""
-    live: Object = step.live  # type: ignore[assignment]
+    live: Object = step.live
     expected = client.apply(step.resource, step.desired, dry_run=True)
     lean = fields.without_taken(live, expected, step.take_over)
     if lean != expected:  # what was removed may have a default: the API server knows
@@ -296,7 +296,7 @@ def _do(client: Client, step: Step) -> None:
         else:
             client.apply(step.resource, step.desired, dry_run=False)
     elif step.action == "delete":
-        client.delete(step.resource, step.live)  # type: ignore[arg-type]
+        client.delete(step.resource, step.live)
     elif step.action == "change" or step.own:
         if step.action == "change":
             _prepare(client, step)
@@ -306,7 +306,7 @@ def _do(client: Client, step: Step) -> None:
 def _prepare(client: Client, step: Step) -> None:
     """What must come before the apply: release a volume's old claim, take over what hands hold."""
     for attempt in range(ATTEMPTS):
-        live: Object = step.live  # type: ignore[assignment]
+        live: Object = step.live
         operations: list[Object] = []
         if _released(live, step.desired):
             present = [name for name in ("uid", "resourceVersion") if name in live["spec"]["claimRef"]]

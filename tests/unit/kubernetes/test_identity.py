@@ -10,7 +10,7 @@ import json
 import threading
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.identity import Found, Wanted
 
 OURS = {"app.kubernetes.io/managed-by": "homelab.immich", "homelab.immich/instance": "photos"}
@@ -244,10 +244,11 @@ PONG = json.dumps({"res": "pong"}).encode()
 
 def test_an_immich_at_our_address_is_refused_while_none_of_ours_runs(web):
     web.answers["/api/server/ping"] = (200, {}, PONG)
-    [problem] = identity.answering(wanted(public_url=web.url), found(), rehearsal=True)
-    assert f"already answers at {web.url}" in problem
-    assert identity.answering(wanted(public_url=web.url), running(), rehearsal=True) == []
-    assert identity.answering(wanted(public_url=web.url, take_over=[web.url]), found(), rehearsal=True) == []
+    there = {"url": "https://photos.example.net", "public_url": web.url}
+    [problem] = identity.answering(wanted(**there), found(), rehearsal=True)
+    assert "already answers at https://photos.example.net" in problem
+    assert identity.answering(wanted(**there), running(), rehearsal=True) == []
+    assert identity.answering(wanted(**there, take_over=["https://photos.example.net"]), found(), rehearsal=True) == []
 
 
 @pytest.mark.parametrize("answer", [(404, {}, b""), (200, {}, b"<html>"), (200, {}, b"[]"), (503, {}, PONG)])
@@ -274,11 +275,11 @@ def test_a_rehearsal_asks_nobody_but_this_machine_and_follows_nobody_off_it(web,
 
 def test_the_control_node_remembers_the_cluster(tmp_path):
     path = tmp_path / "state" / "photos.json"
-    assert identity.recall(str(path)) == {}
-    identity.remember(str(path), "here", "homelab")
-    assert identity.recall(str(path)) == {"cluster_uid": "here", "context": "homelab"}
+    assert memory.recall(str(path)) == {}
+    memory.remember(str(path), "here", "homelab")
+    assert memory.recall(str(path)) == {"cluster_uid": "here", "context": "homelab"}
     before = path.stat().st_mtime_ns
-    identity.remember(str(path), "here", "homelab")
+    memory.remember(str(path), "here", "homelab")
     assert path.stat().st_mtime_ns == before
     path.write_text("broken")
-    assert identity.recall(str(path)) == {}
+    assert memory.recall(str(path)) == {}
