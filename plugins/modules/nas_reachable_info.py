@@ -33,8 +33,7 @@ options:
     description: How many seconds to wait for each connection.
     type: int
     default: 3
-author:
-  - The homelab.immich authors
+author: homelab.immich contributors (@homelab-immich)
 """
 
 EXAMPLES = r"""

@@ -23,8 +23,7 @@ options:
       - Otherwise findings are only returned.
     type: bool
     default: false
-author:
-  - The homelab.immich authors
+author: homelab.immich contributors (@homelab-immich)
 """
 
 EXAMPLES = r"""

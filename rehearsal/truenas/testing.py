@@ -57,7 +57,7 @@ class Server:
         self.url = f"wss://127.0.0.1:{asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)}/{self.host.name}"
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
@@ -70,7 +70,7 @@ class Server:
     @property
     def methods(self) -> list[str]:
         """The methods that were called, in order."""
-        return [method for method, _ in self.calls]
+        return [method for method, _params in self.calls]
 
     @property
     def clock(self) -> Callable[[], float]:

@@ -109,7 +109,7 @@ class TrueNAS:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._socket is not None:
             self._socket.close(timeout=1)
             self._socket = None
@@ -206,7 +206,7 @@ class TrueNAS:
         if error.get("code") == _METHOD_NOT_FOUND:
             return CallError(f"TrueNAS at {self.host} knows no method {method}. This needs TrueNAS 25.04 or later.", errno.ENOSYS)
         if error.get("code") == _INVALID_PARAMS:
-            fields = [(str(attribute), str(text)) for attribute, text, *_ in data.get("extra") or []]
+            fields = [(str(entry[0]), str(entry[1])) for entry in data.get("extra") or []]  # (field, what is wrong, errno)
             what = "; ".join(f"{attribute}: {text}" for attribute, text in fields) or data.get("reason") or error.get("message")
             return CallError(f"TrueNAS at {self.host} does not accept {method}: {what}.", code or errno.EINVAL, fields)
         if code == errno.EACCES:

@@ -298,15 +298,15 @@ def _clients(share: Mapping[str, Any]) -> list[str]:
     return [client_network(client) for client in [*(share.get("networks") or []), *(share.get("hosts") or [])]]
 
 
-def _covers(network: str, client: str) -> bool:
-    """Whether everybody in `client` is in `network`."""
-    if network in (client, "*"):
+def _covers(outer: str, inner: str) -> bool:
+    """Whether everybody in `inner` is in `outer`."""
+    if outer in (inner, "*"):
         return True
     try:
-        outer, inner = ipaddress.ip_network(network), ipaddress.ip_network(client)
+        networks = ipaddress.ip_network(outer), ipaddress.ip_network(inner)
     except ValueError:
         return False
-    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+    return networks[0].version == networks[1].version and networks[1].subnet_of(networks[0])  # type: ignore[arg-type]
 
 
 def _verify_folder(wanted: dict[str, Any], found: Mapping[str, Any], say: Any) -> None:

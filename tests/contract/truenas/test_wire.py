@@ -183,7 +183,7 @@ def test_a_login_that_is_none(stranger, login, field):
 
 
 def test_twenty_logins_a_minute_and_then_ten_minutes_none(tank, stranger):
-    for _ in range(20):
+    for _number in range(20):
         assert "result" in stranger.call("auth.login_ex", LOGIN)
     error = stranger.call("auth.login_ex", LOGIN)["error"]
     assert (error["code"], error["data"]["errname"], error["data"]["reason"]) == (-32001, "EBUSY", "[EBUSY] Rate Limit Exceeded")

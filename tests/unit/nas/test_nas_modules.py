@@ -23,7 +23,7 @@ READS = (".query", ".config", ".stat", ".listdir", "auth.login_ex", "system.vers
 def run(capsys, monkeypatch):
     """Run a module; what it printed, with its warnings under `warned`. It never prints the key."""
     warned: list[str] = []
-    monkeypatch.setattr(AnsibleModule, "warn", lambda self, warning, **_: warned.append(warning))
+    monkeypatch.setattr(AnsibleModule, "warn", lambda self, warning, **_options: warned.append(warning))
 
     def run(name: str, options: dict[str, Any], check: bool = False) -> dict[str, Any]:
         warned.clear()

@@ -21,8 +21,8 @@ from ansible_collections.homelab.immich.rehearsal.truenas.testing import API_KEY
 
 def refused(connection: TrueNAS) -> str:
     """Why there is no connection; never with the key in it."""
-    with pytest.raises(TrueNASError) as caught, connection:
-        pass
+    with pytest.raises(TrueNASError) as caught:
+        connection.__enter__()
     assert API_KEY not in str(caught.value)
     return str(caught.value)
 
@@ -194,7 +194,7 @@ def test_other_reasons_not_to_be_let_in(tank, answer, words):
 
 
 def test_the_ban_is_named(tank):
-    for _ in range(20):
+    for _number in range(20):
         with tank.client():
             pass
     with pytest.raises(LoginError, match="refuses logins from this machine for ten minutes"), tank.client():
@@ -209,7 +209,7 @@ def test_the_ban_is_named(tank):
 
 def test_one_connection_takes_any_number_of_calls(tank):
     with tank.client() as api:
-        for _ in range(50):
+        for _number in range(50):
             api.call("core.ping")
     assert tank.methods.count("auth.login_ex") == 1
 

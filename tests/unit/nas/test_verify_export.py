@@ -69,15 +69,16 @@ def dataset(name, **fields):
 )
 def test_what_differs_is_said(tank, drift, severity, words):
     tank.drift(drift)
-    messages = dict.fromkeys(said(tank))  # what concerns the whole NAS is said by each export, and shown once
-    ((found_severity, message),) = messages
+    messages = list(dict.fromkeys(said(tank)))  # what concerns the whole NAS is said by each export, and shown once
+    assert len(messages) == 1, messages
+    found_severity, message = messages[0]
     assert found_severity == severity
     assert all(word in message for word in words), message
 
 
 def test_an_unmounted_pool_takes_its_datasets_with_it(tank):
     tank.drift(dataset("tank", mounted=False))
-    assert [message.partition(" is not mounted")[0] for _, message in said(tank)] == [
+    assert [message.partition(" is not mounted")[0] for _severity, message in said(tank)] == [
         "tank, export photos: the dataset tank/photos",
         "tank, export immich: the dataset tank/immich",
     ]
@@ -106,12 +107,12 @@ def test_a_missing_sentinel_is_a_warning_with_the_command_that_makes_it(tank):
 def test_no_sentinel_is_asked_for_where_nothing_is_mounted(tank):
     """The command would put it into the empty mount point, where it says the opposite of the truth."""
     tank.drift(dataset("tank/photos", mounted=False))
-    assert not any("mkdir" in message for _, message in said(tank))
+    assert not any("mkdir" in message for _severity, message in said(tank))
 
 
 def test_another_exports_sentinel_does_not_count(tank):
     tank.folder("/mnt/tank/photos/.immich-guard/photos").rename(tank.folder("/mnt/tank/photos/.immich-guard") / "videos")
-    assert [severity for severity, _ in said(tank)] == ["warning"]
+    assert [severity for severity, _message in said(tank)] == ["warning"]
 
 
 def test_two_shares_of_one_path_are_told_apart_by_their_clients(tank):
@@ -120,7 +121,7 @@ def test_two_shares_of_one_path_are_told_apart_by_their_clients(tank):
     tank.drift(share(2, networks=["192.0.2.128/25"]))
     assert said(tank) == []  # that one has none of the declared clients wholly
     tank.drift(share(2, networks=["192.0.2.0/23"]))
-    assert [message for _, message in said(tank)] == [
+    assert [message for _severity, message in said(tank)] == [
         "tank, export photos: 2 NFS shares export /mnt/tank/photos (numbers 1, 9). Keep one, or give them clients that tell them apart."
     ]
 
