@@ -25,14 +25,14 @@ class KeyStore:
         try:
             self._cluster = Client(access(kubeconfig, context, rehearsal), read_only=read_only)
         except KubeconfigError as error:
-            raise ImmichError(f"Could not reach the Secret {namespace}/{name} that keeps the API key: {error}") from error
+            raise ImmichError(f"Could not reach the Secret {namespace}/{name} that keeps the API key: {_sentence(error)}.") from error
 
     def read(self) -> str | None:
         """Read the key; None when there is none."""
         try:
             secret = self._cluster.get(_SECRETS, self._name, self._namespace)
         except (ApiError, Unreachable) as error:
-            raise ImmichError(f"Could not read the API key from the Secret {self._namespace}/{self._name}: {error}") from error
+            raise ImmichError(f"Could not read the API key from the Secret {self._namespace}/{self._name}: {_sentence(error)}.") from error
         value = ((secret or {}).get("data") or {}).get(_FIELD, "")
         try:
             return base64.b64decode(value, validate=True).decode("ascii").strip() or None
@@ -53,5 +53,9 @@ class KeyStore:
             self._cluster.apply(_SECRETS, secret, dry_run=False)
         except (ApiError, Unreachable) as error:
             raise ImmichError(
-                f"A new API key was made, but could not be kept in the Secret {self._namespace}/{self._name}: {error} The next run replaces it."
+                f"A new API key was made, but could not be kept in the Secret {self._namespace}/{self._name}: {_sentence(error)}; the next run replaces it."
             ) from error
+
+
+def _sentence(error: Exception) -> str:
+    return str(error).rstrip(".")

@@ -139,6 +139,7 @@ class Cluster:
     verbs: list[str]
     options: dict[str, str]
     broken: bool = False
+    read_only: bool = False
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or "{}")
             name = self.path.partition("?")[0].rpartition("/")[2]
             state.verbs.append(self.command)
-            if self.command == "PATCH" and not state.broken:
+            if self.command == "PATCH" and not (state.broken or state.read_only):
                 state.secrets[name] = base64.b64decode(body["data"]["key"]).decode()
             found = name in state.secrets and not state.broken
             answer = (
@@ -210,8 +211,17 @@ def test_check_mode_only_reads_the_cluster(immich: Any, cluster: Cluster) -> Non
 
 def test_a_cluster_that_refuses_is_told(immich: Any, cluster: Cluster) -> None:
     cluster.broken = True
-    assert "Could not read the API key from the Secret immich/immich-api-key" in immich.log_in("api_key", **KEY, **cluster.options).message
+    assert immich.log_in("api_key", **KEY, **cluster.options).message == "Could not read the API key from the Secret immich/immich-api-key: no."
     assert not immich.server.mutations
+
+
+def test_a_key_that_could_not_be_kept_is_replaced_by_the_next_run(immich: Any, cluster: Cluster) -> None:
+    cluster.read_only = True
+    message = immich.log_in("api_key", **KEY, **cluster.options).message
+    assert "could not be kept in the Secret immich/immich-api-key: no; the next run replaces it. Done before that: API key" in message
+    cluster.read_only = False
+    assert immich.log_in("api_key", **KEY, **cluster.options)["secret"] == cluster.secrets["immich-api-key"]
+    assert names(immich) == ["ansible", "tests"]
 
 
 def test_a_key_given_by_hand_wins_over_the_one_in_the_cluster(immich: Any, cluster: Cluster) -> None:
