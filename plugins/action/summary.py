@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
         running = state.read(state.home(variables["ansible_inventory_sources"][0]))
         host = instance["immich_url"].split("://")[-1]
         return [
-            f"curl {running['immich']}/host/{host}/api/server/about  (the stand-in for Immich)",
-            f"kubectl --kubeconfig {running['kubeconfig']} get all -n {instance['immich_namespace']}  (the cluster, really Kubernetes)",
+            f"curl {running['immich']}/host/{host}/api/server/version  (through the way in, to the stand-in for Immich)",
+            f"kubectl --kubeconfig {running['kubeconfig']} get all -n {instance['immich_namespace']}  (a real API server)",
             "make down  ·  README, \"Your own cluster\": the same inventory for real",
         ]

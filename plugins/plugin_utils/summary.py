@@ -56,13 +56,20 @@ def library_rows(libraries: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 def objects_text(applied: Sequence[Mapping[str, Any]], check: bool) -> str:
     """How many Kubernetes objects the run changed, or would change."""
-    total = sum(result.get("total", 0) for result in applied)
+    total = applied[-1].get("total", 0) if applied else 0  # the last one applies everything
     created = sum(result.get("created", 0) for result in applied)
     changed = sum(result.get("updated", 0) for result in applied)
     removed = sum(len(result.get("pruned") or []) for result in applied)
     would = "would be " if check else ""
     parts = [f"{count} {would}{word}" for count, word in ((created, "created"), (changed, "changed"), (removed, "removed")) if count]
     return f"{plural(total, 'object')} in the cluster: {', '.join(parts) or 'nothing to change'}"
+
+
+def kept_rows(applied: Sequence[Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """What is no longer in the inventory and was kept, for it may hold data; a person decides."""
+    objects = [("Kept", f"{kept['object']}, no longer wanted. To remove it: {kept['command']}") for kept in (applied[-1].get("leftovers") or () if applied else ())]
+    others = (configured.get("libraries") or {}).get("unmanaged") or []
+    return objects + [("Kept", f"library {library['name']} of {library['owner'] or 'a deleted user'}, not in the inventory") for library in others]
 
 
 def immich_text(configured: Mapping[str, Mapping[str, Any]], check: bool) -> str:
@@ -110,7 +117,7 @@ def rows(
     lines += library_rows(instance.get("immich_libraries") or [])
     lines.append(("Kubernetes", objects_text(applied, check)))
     lines.append(("Immich", immich_text(configured, check) if reached else plan_text(instance)))
-    return lines
+    return lines + kept_rows(applied, configured)
 
 
 def heading(instance: Mapping[str, Any], check: bool) -> str:

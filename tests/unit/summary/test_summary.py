@@ -35,7 +35,7 @@ def render(applied=(), configured=None, reached=True, check=False, instance=None
 
 
 def test_a_run_that_changed_nothing_reads_like_this():
-    assert render(applied=[{"total": 20}, {"total": 14}]).splitlines() == [
+    assert render(applied=[{"skipped": True}, {"total": 34}]).splitlines() == [
         "Immich photos  https://photos.example.net  v3.3.5   (rehearsal)",
         "  NAS         tank (TrueNAS)  2 exports, sentinels in place",
         "  Database    PostgreSQL 17.10, VectorChord 1.1.1, 1 instance, superuser",
@@ -64,6 +64,15 @@ def test_changes_are_counted_and_named():
     )
     assert "20 objects in the cluster: 1 created, 2 changed, 1 removed" in text
     assert "changed: users" in text
+
+
+def test_what_left_the_inventory_is_kept_and_named():
+    text = render(
+        applied=[{"total": 18, "leftovers": [{"object": "PersistentVolumeClaim immich/immich-old", "command": "kubectl delete pvc immich-old -n immich"}]}],
+        configured={"libraries": {"unmanaged": [{"name": "Scans", "owner": None, "id": "1"}]}},
+    )
+    assert "PersistentVolumeClaim immich/immich-old, no longer wanted. To remove it: kubectl delete pvc immich-old -n immich" in text
+    assert "library Scans of a deleted user, not in the inventory" in text
 
 
 @pytest.mark.parametrize(
