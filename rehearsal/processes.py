@@ -16,6 +16,8 @@ from pathlib import Path
 
 from .progress import Progress
 
+LINUX = os.path.isdir("/proc/self")  # elsewhere ps says what /proc says
+
 
 @contextmanager
 def lock(path: Path, progress: Progress, waiting_for: str) -> Iterator[None]:
@@ -45,12 +47,8 @@ def lock(path: Path, progress: Progress, waiting_for: str) -> Iterator[None]:
 def _command_line(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except FileNotFoundError:
-        if os.path.isdir("/proc/self"):
-            return ""
     except OSError:
-        return ""
-    return subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+        return "" if LINUX else _ps(pid, "command=")
 
 
 def pid(home: Path, name: str) -> int | None:
@@ -94,9 +92,7 @@ def stop(home: Path, names: Iterable[str], patience: float) -> None:
                 os.kill(number, send)
         deadline = time.monotonic() + limit
         while pids and time.monotonic() < deadline:
-            for number in pids.values():
-                _reap(number)
-            pids = {name: number for name in pids if (number := pid(home, name))}
+            pids = {name: number for name, number in pids.items() if not _ended(number)}
             time.sleep(0.05)
         if not pids:
             break
@@ -104,7 +100,19 @@ def stop(home: Path, names: Iterable[str], patience: float) -> None:
         (home / "pids" / name).unlink(missing_ok=True)
 
 
-def _reap(number: int) -> None:
-    """Collect the process if it is our own child."""
-    with suppress(ChildProcessError):
-        os.waitpid(number, os.WNOHANG)
+def _ended(number: int) -> bool:
+    """Whether a process is gone with its ports: it does not exist, or waits for a parent that does not care."""
+    with suppress(ChildProcessError):  # it is not our own child
+        return os.waitpid(number, os.WNOHANG)[0] != 0
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return True
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return _ps(number, "stat=").startswith("Z") if not LINUX else True
+
+
+def _ps(number: int, column: str) -> str:
+    return subprocess.run(["ps", "-ww", "-o", column, "-p", str(number)], capture_output=True, text=True, check=False).stdout.strip()

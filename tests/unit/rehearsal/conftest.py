@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.homelab.immich.rehearsal import progress, state
+from ansible_collections.homelab.immich.rehearsal import processes, progress, state
 
 
 class Heard(progress.Progress):
@@ -55,6 +56,8 @@ def running(place: Path) -> Iterator[Path]:
     state.write_json(home / "state.json", facts)
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", f"{home}/kubeconfig"])
     (home / "pids" / "kube-apiserver").write_text(str(process.pid))
+    while processes.pid(home, "kube-apiserver") is None:  # its command line shows a moment after it has started
+        time.sleep(0.005)
     yield home
     process.kill()
     process.wait()
