@@ -30,7 +30,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was checked, or all errors by host and numbered, each with its file and line.
+  description:
+    - Which hosts were checked, or how many errors there are.
+    - The errors themselves are printed above it, once, numbered by host, each with the file and line of the value.
   returned: always
   type: str
   sample: The variables of tank, photos are fine.
