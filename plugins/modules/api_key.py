@@ -13,7 +13,8 @@ description:
   - Makes sure that O(api_key), the key that was stored the last time, is valid and has exactly the permissions that are needed.
     While that is so, no session is opened.
   - Otherwise logs in with O(email) and O(password) and changes the key's permissions, or makes a new key.
-  - Immich shows the secret of a key once, when it is made, so store RV(secret) at once. A result that carries it is hidden, as with C(no_log); an error is shown.
+  - Immich shows the secret of a key once, when it is made, so store RV(secret) at once. A result that carries it is hidden, as with C(no_log);
+    an error is shown.
   - A stored key that the server does not accept is replaced, and the user's key named O(name), whose secret nobody has then, is deleted.
   - Names of keys are not unique in Immich. More than one key named O(name) is an error that lists them.
   - Without O(email) and O(password), O(api_key) may have more permissions than are needed, and fewer are an error.
