@@ -11,7 +11,7 @@ REHEARSAL := PYTHONPATH=collections $(BIN)/python -m ansible_collections.homelab
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help site rehearse status down test lint unit contract acceptance sanity bench golden
+.PHONY: help site rehearse status down test lint unit contract acceptance sanity bench docs golden
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ sanity: $(VENV)/.dev ## ansible-test sanity on a copy of the collection
 
 bench: $(VENV)/.dev ## Time site.yml against a looped task and a script, as ratios
 	@python tests/bench/bench.py
+
+docs: $(VENV)/.dev ## Write docs/variables.md from the argument specs
+	@python docs/generate.py
 
 golden: $(VENV)/.dev ## Render the golden files again; read the diff before you commit it
 	@python tests/golden/render.py
