@@ -27,5 +27,5 @@ def test_every_link_and_every_target_of_the_readme_exists(checkout):
     for link in re.findall(r"\]\((?!http)([^)#]+)\)", readme):
         assert (checkout / link).exists(), link
     targets = re.findall(r"^([a-z-]+):", (checkout / "Makefile").read_text(), re.MULTILINE)
-    for target in re.findall(r"\bmake ([a-z-]+)", readme):
+    for target in re.findall(r"[`$] ?make ([a-z-]+)", readme):
         assert target in targets, target
