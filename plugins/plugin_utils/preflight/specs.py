@@ -25,8 +25,7 @@ ROLES = {
     "immich": ("common", "storage", "database", "cache", "workloads", "ingress", "deliver", "instance", "libraries"),
     "nas": ("nas",),
 }
-# read by the collection's own code as Ansible reads a boolean, so that -e immich_rehearsal=true works
-LOOSE = "immich_rehearsal"
+# what -e name=value makes of a boolean; who uses such a variable converts it, as with | bool
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _CONSTRAINTS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 _TYPES: dict[str, tuple[Any, str]] = {
@@ -53,8 +52,8 @@ def read(roles: Folder) -> dict[str, dict[str, Any]]:
 def options_of(group: str, specs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The options that hosts of a group are checked with."""
     options = {variable: option for role in ROLES[group] for variable, option in specs.get(role, {}).items()}
-    if LOOSE in specs.get("common", {}):
-        options[LOOSE] = specs["common"][LOOSE]
+    if "immich_rehearsal" in specs.get("common", {}):
+        options["immich_rehearsal"] = specs["common"]["immich_rehearsal"]
     return options
 
 
@@ -102,8 +101,8 @@ class Checked:
         if at in self._broken:
             return None
         kind, secret = option.get("type", "str"), bool(option.get("no_log"))
-        if at == (LOOSE,) and isinstance(value, str) and value.lower() in BOOLEANS:
-            return BOOLEANS[value.lower()]
+        if len(at) == 1 and isinstance(value, str):  # a variable may come from -e name=value, which makes text of everything
+            value = BOOLEANS.get(value.lower(), value) if kind == "bool" else int(value) if kind == "int" and value.isdecimal() else value
         if wrong := _wrong_type(kind, value, secret):
             return self._say(at, wrong)
         if kind == "list":

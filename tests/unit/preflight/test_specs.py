@@ -41,7 +41,7 @@ def test_a_whole_number_where_text_is_wanted_is_fine(homelab: Homelab) -> None:
         (["immich_users", 0], "me@home.net", "immich_users[0] is me@home.net, not a mapping. Write {key: value}."),
         (["immich_libraries", 0, "import_paths"], "/mnt/photos", "immich_libraries[0] (NAS photos): import_paths is text, not a list. Write [/mnt/photos]."),
         (["immich_timezone"], ["UTC"], "immich_timezone is a list, not text. Write text."),
-        (["immich_database_instances"], "3", 'immich_database_instances is the text "3", not a whole number. Write it without quotes, and with -e as JSON.'),
+        (["immich_database_instances"], "three", 'immich_database_instances is the text "three", not a whole number. Write it without quotes, and with -e as JSON.'),
     ],
 )  # fmt: skip
 def test_a_value_of_another_type(homelab: Homelab, path: list[Any], value: Any, error: str) -> None:
@@ -152,4 +152,10 @@ def test_limit_still_knows_the_hosts_outside(homelab: Homelab) -> None:
     homelab.limit = {"family"}
     assert len(homelab.errors()) == 1
     homelab.limit = {"tank"}
+    assert homelab.errors() == []
+
+
+@pytest.mark.parametrize(("variable", "text"), [("immich_accept_existing_media", "true"), ("immich_wait_timeout", "60"), ("immich_database_instances", "3")])
+def test_what_comes_from_the_command_line_is_text_and_taken_for_what_it_says(homelab: Homelab, variable: str, text: str) -> None:
+    homelab.photos[variable] = text
     assert homelab.errors() == []

@@ -25,7 +25,7 @@ def sizes(inventory: Inventory) -> Iterator[Problem]:
             if volume.get("size") is not None and (advice := size_problem(volume.get("size"))):
                 yield volume.problem(f"size is {volume.get('size')}. {advice}", "size")
         for user in host.list("immich_users"):
-            if user.get("quota") is not None and (advice := size_problem(user.get("quota"))):
+            if user.get("quota") not in (None, "unlimited") and (advice := size_problem(user.get("quota"))):
                 yield user.problem(f"quota is {user.get('quota')}. {advice}", "quota")
 
 
