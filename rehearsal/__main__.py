@@ -34,7 +34,7 @@ def main() -> int:
     try:
         return globals()[f"_{arguments.command}"](arguments, progress)
     except (state.RehearsalError, ApiError) as error:
-        progress.say("")
+        progress.end()
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

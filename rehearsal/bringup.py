@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import secrets
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -30,16 +29,25 @@ def _locked(home: Path, progress: Progress):
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """A bring-up that is terminated cleans up like one that is interrupted."""
+def _interruptible() -> Iterator[None]:
+    """Let whoever interrupts or terminates a bring-up reach its cleaning up, also in a worker of Ansible, which would just die; and let no second
+    signal disturb that."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def interrupt(number: int, _frame: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+    before = {number: signal.signal(number, interrupt) for number in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def up(inventory: str, spec: dict | None, progress: Progress) -> bool:
@@ -50,7 +58,7 @@ def up(inventory: str, spec: dict | None, progress: Progress) -> bool:
     except ImportError as error:
         raise RehearsalError(f"The rehearsal needs the Python package {error.name}; install what requirements.txt of homelab.immich lists.") from None
     home = state.home(inventory)
-    with _terminable(), _locked(home, progress):
+    with _interruptible(), _locked(home, progress):
         if (home / "state.json").exists() and all(control_plane.running(home).values()):
             changed = _write_spec(home, inventory, spec)
             if changed:

@@ -137,7 +137,7 @@ def start(home: Path, programs: dict[str, Path], ports: dict[str, int], progress
         "--authorization-mode=RBAC", "--anonymous-auth=false", "--allow-privileged", "--service-cluster-ip-range=10.96.0.0/16",
         "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={pki}/service-accounts.key",
         f"--service-account-signing-key-file={pki}/service-accounts.key", "--disable-admission-plugins=TaintNodesByCondition",
-        f"--audit-policy-file={home}/audit-policy.json", f"--audit-log-path={home}/audit.log",
+        f"--audit-policy-file={home}/audit-policy.json", f"--audit-log-path={home}/audit.log", "--audit-log-maxsize=100", "--audit-log-maxbackup=1",
         "--enable-priority-and-fairness=false", "--profiling=false",
     ])  # fmt: skip
     api = Api(home, ports["kube-apiserver"])

@@ -50,6 +50,11 @@ class Progress:
             sys.stdout.write("\r\033[K")
         self._write(text)
 
+    def end(self) -> None:
+        """Leave the line as it is; something else is about to be printed."""
+        if self._rewrites:
+            self._write("")
+
     def _rewrite(self, text: str) -> None:
         text = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps cannot be rewritten
         sys.stdout.write(f"\r\033[K{text}")

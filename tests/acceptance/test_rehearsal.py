@@ -124,6 +124,17 @@ metadata: {name: refused, annotations: {rehearsal.homelab.immich/fail: extension
 spec: {cluster: {name: immich-db}, name: refused, owner: immich}
 """
 
+BRING_UP = """
+- name: Rehearsal
+  hosts: all
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Bring it up
+      homelab.immich.rehearsal:
+      run_once: true
+"""
+
 
 class Rehearsal(Homelab):
     """A rehearsal without a main job, and a namespace in it."""
@@ -342,17 +353,23 @@ def test_a_deleted_claim_takes_its_folder_along(lab):
 def test_two_rehearsals_do_not_meet_and_an_interrupted_one_leaves_nothing(lab, folder):
     second = Rehearsal(folder, "second")
     try:
-        # Interrupted in the middle of its start ...
-        command = [sys.executable, "-m", "ansible_collections.homelab.immich.rehearsal", "up", "--spec", str(second.spec)]
-        environment = second.environment | {"PYTHONPATH": str(CHECKOUT / "collections")}
-        starting = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        eventually(lambda: (second.home / "pids" / "kube-apiserver").exists())
-        starting.send_signal(signal.SIGINT)
-        said = starting.communicate(timeout=60)[0]
-        assert starting.returncode == 130 and "Interrupted" in said, said
-        assert second.processes() == []
-        with pytest.raises(state.NotRunning):
-            second.state  # noqa: B018
+        # Interrupted in the middle of its start, from the command line and in a play ...
+        play = second.folder / "play.yml"
+        play.write_text(BRING_UP)
+        playbook = str(Path(sys.executable).parent / "ansible-playbook")
+        for command in (
+            [sys.executable, "-m", "ansible_collections.homelab.immich.rehearsal", "up", "--spec", str(second.spec)],
+            [playbook, str(play), "-i", str(second.inventory)],
+        ):
+            environment = second.environment | {"PYTHONPATH": str(CHECKOUT / "collections")}
+            starting = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            eventually(lambda: "kube-apiserver" in str(second.processes()))
+            starting.send_signal(signal.SIGINT)
+            said = starting.communicate(timeout=60)[0].lower()
+            assert starting.returncode != 0 and "interrupted" in said, said
+            assert eventually(lambda: second.processes() == [])
+            with pytest.raises(state.NotRunning):
+                second.state  # noqa: B018
         # ... it goes on with the next run, beside the first.
         second.up()
         assert not set(second.state["ports"].values()) & set(lab.state["ports"].values())
