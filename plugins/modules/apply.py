@@ -74,8 +74,7 @@ options:
     type: path
 requirements:
   - Kubernetes 1.30 or later
-author:
-  - The homelab.immich authors
+author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:
   - homelab.immich.attributes
 """

@@ -103,8 +103,7 @@ options:
     default: false
 requirements:
   - Kubernetes 1.30 or later
-author:
-  - The homelab.immich authors
+author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:
   - homelab.immich.attributes.read_only
 """

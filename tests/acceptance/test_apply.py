@@ -488,6 +488,31 @@ def test_a_pod_that_no_node_takes_is_said(ready):
     assert "no node takes the pod" in reason["why"]
 
 
+def postgres(cluster, fail=None):
+    """A database cluster and the database in it."""
+    spec = {"instances": 1, "imageName": "ghcr.io/tensorchord/cloudnative-vectorchord:17.10-1.1.1", "storage": {"size": "1Gi", "storageClass": "longhorn"}}
+    annotations = {"rehearsal.homelab.immich/fail": fail} if fail else None
+    database = {"cluster": {"name": "db"}, "name": "immich", "owner": "immich"}
+    return [
+        cluster.object("Cluster", "db", "postgresql.cnpg.io/v1", annotations=annotations, spec=spec),
+        cluster.object("Database", "db", "postgresql.cnpg.io/v1", spec=database),
+    ]
+
+
+def test_a_database_is_waited_for_until_it_is_healthy(ready):
+    assert ready.apply(*postgres(ready), wait=True)["ready"]
+    live = [ready.live(item) for item in postgres(ready)]
+    assert live[0]["status"]["phase"] == "Cluster in healthy state"
+    assert live[1]["status"]["applied"] is True
+
+
+def test_a_database_that_fails_is_said_with_its_reason(ready):
+    result = ready.apply(*postgres(ready, fail="Cluster is unrecoverable and needs manual intervention"), wait=True, wait_timeout=6)
+    assert result["ready"] is False
+    assert f"Cluster {ready.namespace}/db" in [item["object"] for item in result["pending"]]
+    assert "manual intervention" in text(result["pending"])
+
+
 def test_only_waiting_changes_nothing(ready):
     assert ready.apply(ready.config(a="1"), only_wait=True)["changed"] is False
     assert ready.live(ready.config()) is None
@@ -597,3 +622,71 @@ def test_ansible_never_leaves_this_machine_in_a_rehearsal(ready, lab, tmp_path):
     code, output = run(lab, playbook(tmp_path, kubeconfig=lab.state["kubeconfig"], **options), **poison)
     assert code == 0, output
     assert ready.live(ready.config())
+
+
+# ---- the role
+
+
+@pytest.fixture
+def instance(cluster):
+    """What stands for this instance in the inventory: a name and a namespace of its own."""
+    cluster.variables = {"immich_name": cluster.namespace, "immich_namespace": cluster.namespace, "immich_ingress": []}
+    yield cluster
+    for api_version, kind in (("apps/v1", "Deployment"), ("v1", "ConfigMap")):  # an instance lives in one namespace
+        resource = cluster.client.resource(api_version, kind)
+        for item in cluster.client.list(resource, cluster.namespace, "homelab.immich/instance"):
+            cluster.client.delete(resource, item)
+
+
+def deliver(instance, tmp_path, *arguments, **variables):
+    """Check the cluster and apply the data layer, as the main job does."""
+    path = tmp_path / "deliver.yml"
+    roles = [{"name": name, "ansible.builtin.import_role": {"name": "homelab.immich.deliver", "tasks_from": name}} for name in ("defaults", "check", "data")]
+    interpreter = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    path.write_text(yaml.safe_dump([{"hosts": "immich", "connection": "local", "gather_facts": False, "vars": interpreter, "tasks": roles}]))
+    return instance.lab.play("-e", json.dumps({**instance.variables, **variables}), *arguments, playbook=str(path), check=False)
+
+
+def test_the_data_layer_is_delivered_and_then_left_alone(instance, tmp_path):
+    plan_ = deliver(instance, tmp_path, "--check")
+    assert plan_.total("failed") == 0 and plan_.total("changed") == 1, plan_.output
+    assert instance.writes() == []
+    first = deliver(instance, tmp_path)
+    assert first.total("failed") == 0 and first.total("changed") == 1, first.output
+    before = instance.writes()
+    again = deliver(instance, tmp_path, "--diff")
+    assert again.total("failed") == 0 and again.total("changed") == 0, again.output
+    assert instance.writes() == before
+    for wrong, words in (
+        ({"immich_database_postgres": "16.9"}, ["PostgreSQL 17.10 runs", "immich_database_postgres is 16.9"]),
+        ({"immich_database_postgres": "18.1"}, ["PostgreSQL 17.10 runs", "playbooks/upgrade.yml"]),
+        ({"immich_database_vectorchord": "0.5.3"}, ["VectorChord 1.1.1 runs", "immich_database_vectorchord is 0.5.3"]),
+        ({"immich_namespace": f"{instance.namespace}-moved"}, [f"photos already runs in namespace {instance.namespace}"]),
+        ({"immich_database_storage_class": "nowhere"}, ["Storage class nowhere does not exist"]),
+    ):
+        refused = deliver(instance, tmp_path, **wrong)
+        assert refused.total("failed") == 1, refused.output
+        for word in words:
+            assert word in refused.output.replace("\n", " ")
+    assert instance.writes() == before
+
+
+def test_the_database_is_not_begun_anew_when_it_is_gone(instance, tmp_path):
+    assert deliver(instance, tmp_path).total("failed") == 0
+    config = instance.object("ConfigMap", f"{instance.namespace}-instance")
+    instance.edit(config, {"data": {"initialized": "true"}})
+    instance.delete(instance.object("Cluster", f"{instance.namespace}-db", "postgresql.cnpg.io/v1"))
+    refused = deliver(instance, tmp_path)
+    assert refused.total("failed") == 1
+    assert "has been set up, but its database Cluster" in refused.output
+
+
+def test_a_cluster_that_is_not_that_of_the_last_time_is_refused(instance, tmp_path):
+    assert deliver(instance, tmp_path).total("failed") == 0
+    instance.edit(instance.object("ConfigMap", f"{instance.namespace}-instance"), {"data": {"cluster_uid": "another"}})
+    refused = deliver(instance, tmp_path)
+    assert refused.total("failed") == 1
+    assert "leads to another cluster than last time" in refused.output
+    accepted = deliver(instance, tmp_path, immich_accept_cluster=memory.cluster_uid(instance.client))
+    assert accepted.total("failed") == 0 and accepted.total("changed") == 1, accepted.output
+    assert deliver(instance, tmp_path).total("changed") == 0

@@ -193,7 +193,8 @@ def running_versions(wanted: Wanted, found: Found) -> dict[str, str]:
     image = ((database or {}).get("spec") or {}).get("imageName") or status.get("image") or ""
     match = re.match(r"v?(\d+(?:\.\d+)*)(?:-v?(\d+(?:\.\d+)+))?", _tag(image))
     return {
-        "immich": immich if _numbers(immich) else found.data().get("version", ""),
+        # an image may not say, a server may be gone; what was set up once has a database of the version that is noted
+        "immich": immich if _numbers(immich) else found.data().get("version", "") if initialized(found) else "",
         "postgres": match[1] if match else str((status.get("pgDataImageInfo") or {}).get("majorVersion") or ""),
         "vectorchord": (match[2] or "") if match else "",
     }

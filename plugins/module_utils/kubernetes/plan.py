@@ -277,7 +277,7 @@ def _expected(client: Client, step: Step) -> Object | None:
 def _with_values(desired: Object) -> Object:
     """The Secret with fresh random values; letters and digits, so that no place needs to quote them."""
     alphabet = string.ascii_letters + string.digits
-    values = {name: "".join(secrets.choice(alphabet) for _ in range(32)) for name in _generated(desired)}
+    values = {name: "".join(secrets.choice(alphabet) for _place in range(32)) for name in _generated(desired)}
     return {**desired, "stringData": {**(desired.get("stringData") or {}), **values}}
 
 

@@ -102,6 +102,10 @@ def test_a_server_that_was_deleted_is_judged_by_the_last_run():
     assert "Immich v3.4.0 runs" in identity.problems(wanted(), running(workloads=[], config=config(version="v3.4.0")))[0]
 
 
+def test_a_version_that_never_ran_may_be_changed():
+    assert identity.problems(wanted(version="v3.4.0"), running(workloads=[], config=config(initialized="false"))) == []
+
+
 def test_the_major_version_is_known_without_a_telling_image():
     cluster = running(clusters=[database("example.net/postgres:mine", pgDataImageInfo={"majorVersion": 18})])
     assert "PostgreSQL 18 runs" in identity.problems(wanted(), cluster)[0]
