@@ -238,9 +238,11 @@ def hosts(wanted: Wanted, found: Found) -> list[str]:
         taken = [host for host in dict.fromkeys(wanted.hosts) if host in route_hosts(item)]
         whose = owner(item, wanted.instance)
         if taken and whose and not wanted.takes_over(item) and "acme.cert-manager.io/http01-solver" not in labels(item):
+            here = item["metadata"].get("namespace") == wanted.namespace
+            own = f", or make it this instance's own: immich_take_over: [{short(item)}]" if here else ""
             result.append(
                 f"{', '.join(taken)} already leads elsewhere: {title(item)}, which belongs to {whose}."
-                f" Choose another host in immich_ingress, or remove that {item['kind']}."
+                f" Choose another host in immich_ingress, or remove that {item['kind']}{own}."
             )
     return result
 

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What site.yml leaves alone, and how it says so."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+
+def resource_versions(homelab):
+    """Every object of the instance's namespace that a run could write, and when it was last written."""
+    kinds = [("Deployment", "apps/v1"), ("Service", "v1"), ("ConfigMap", "v1"), ("Secret", "v1"), ("PersistentVolumeClaim", "v1")]
+    kinds += [("Cluster", "postgresql.cnpg.io/v1"), ("Database", "postgresql.cnpg.io/v1"), ("Ingress", "networking.k8s.io/v1")]
+    return {
+        (kind, item.metadata.name): (item.metadata.uid, item.metadata.generation, item.to_dict().get("data"))
+        for kind, version in kinds
+        for item in homelab.api(kind, version).get(namespace="immich").items
+    }
+
+
+def refused(homelab, *arguments):
+    """A run that is refused before it changes anything; its output with folded lines joined."""
+    before = resource_versions(homelab)
+    run = homelab.play(*arguments, check=False)
+    assert run.recap["photos"]["failed"] == 1, run.output
+    assert run.total("changed") == 0, run.output
+    assert resource_versions(homelab) == before
+    return " ".join(run.output.split())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("immich_version", "v3.1.0", ["v3.3.5", "v3.1.0"]),
+        ("immich_version", "v3.4.0", ["v3.3.5", "v3.4.0", "playbooks/upgrade.yml"]),
+        ("immich_database_postgres", "17.9", ["17.10", "17.9"]),
+        ("immich_database_postgres", "18.4", ["17.10", "18.4", "playbooks/upgrade.yml"]),
+        ("immich_database_vectorchord", "1.0.0", ["1.1.1", "1.0.0"]),
+        ("immich_database_vectorchord", "1.2.0", ["1.1.1", "1.2.0", "playbooks/upgrade.yml"]),
+        ("immich_namespace", "elsewhere", ["immich", "elsewhere"]),
+    ],
+)
+def test_another_version_or_place_than_what_runs_is_refused(homelab, variable, value, words):
+    output = refused(homelab, "-e", json.dumps({variable: value}))
+    for word in words:
+        assert word in output
+
+
+def test_an_object_that_argo_cd_owns_is_refused_by_name(homelab):
+    deployments = homelab.api("Deployment", "apps/v1")
+    mark = {"argocd.argoproj.io/tracking-id": "immich:apps/Deployment:immich/immich-valkey"}
+    body = {"metadata": {"annotations": mark}}
+    deployments.patch(name="immich-valkey", namespace="immich", body=body, content_type="application/merge-patch+json", field_manager="argocd-controller")
+    try:
+        output = refused(homelab)
+        assert "Deployment immich/immich-valkey" in output
+        assert "Argo CD" in output
+        assert "immich_take_over" in output
+    finally:
+        body["metadata"]["annotations"] = dict.fromkeys(mark)
+        deployments.patch(name="immich-valkey", namespace="immich", body=body, content_type="application/merge-patch+json", field_manager="argocd-controller")
+
+
+def test_a_database_that_is_gone_is_not_made_anew(homelab):
+    """First the Cluster alone is lost; then everything in Kubernetes, while the photos on the NAS still show that an Immich was there."""
+    clusters = homelab.api("Cluster", "postgresql.cnpg.io/v1")
+    clusters.delete(name="immich-db", namespace="immich")
+    gone(lambda: clusters.get(namespace="immich").items)
+    output = refused(homelab)
+    assert "immich-db" in output
+
+    namespaces = homelab.api("Namespace")
+    namespaces.delete(name="immich")
+    gone(lambda: [item for item in namespaces.get().items if item.metadata.name == "immich"])
+    run = homelab.play(check=False)
+    assert run.recap["photos"]["failed"] == 1, run.output
+    assert "immich_accept_existing_media" in run.output
+    assert not [item for item in namespaces.get().items if item.metadata.name == "immich"]
+
+    accepted = homelab.play("-e", "immich_accept_existing_media=true")
+    assert accepted.total("failed") == 0
+    assert homelab.play().total("changed") == 0
+
+
+def gone(items, seconds=60):
+    """Wait until something is really gone."""
+    until = time.monotonic() + seconds
+    while items():
+        assert time.monotonic() < until, items()
+        time.sleep(0.5)
