@@ -251,6 +251,13 @@ def test_what_controllers_and_a_restart_set_stays(ready):
     assert ready.live(wanted)["spec"]["replicas"] == 3
 
 
+def test_a_label_that_somebody_took_away_comes_back(ready):
+    ready.apply(ready.deployment())
+    ready.edit(ready.deployment(), {"metadata": {"labels": None}})
+    assert ready.apply(ready.deployment())["updated"] == 1
+    assert ready.live(ready.deployment())["metadata"]["labels"] == ready.ours
+
+
 def test_what_is_no_longer_declared_goes(ready):
     ready.apply(ready.deployment(env={"TZ": "UTC", "LOG": "debug"}))
     assert ready.apply(ready.deployment())["updated"] == 1

@@ -69,9 +69,11 @@ def owner(live: Object, instance: str) -> str:
         return f"Helm (release {notes.get('meta.helm.sh/release-name', 'unknown')})"
     for reference in live["metadata"].get("ownerReferences") or []:
         return f"its controller ({reference['kind']} {reference['name']})"
-    if marks.get(MANAGED_BY) != US:
+    # a label that somebody took away is a drift: that we applied the object is written down in it
+    applied = any(entry.get("manager") == US and entry.get("operation") == "Apply" for entry in live["metadata"].get("managedFields") or [])
+    if marks.get(MANAGED_BY) != US and not applied:
         return "somebody else (it carries no label of homelab.immich)"
-    if marks.get(INSTANCE) != instance:
+    if marks.get(INSTANCE) != instance and (INSTANCE in marks or not applied):
         return f"another instance of this collection ({marks.get(INSTANCE, 'unnamed')})"
     return ""
 

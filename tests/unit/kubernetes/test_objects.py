@@ -49,6 +49,8 @@ def live(labels=None, annotations=None, kind="Deployment", **more):
             {},
             "Flux (HelmRelease immich/immich)",
         ),
+        ({}, {}, {"managedFields": [{"manager": "homelab.immich", "operation": "Apply"}]}, ""),
+        ({"homelab.immich/instance": "family"}, {}, {"managedFields": [{"manager": "homelab.immich", "operation": "Apply"}]}, "another instance"),
         (OURS, {}, {"ownerReferences": [{"kind": "ExternalSecret", "name": "immich-db"}]}, "its controller (ExternalSecret immich-db)"),
     ],
 )
