@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import signal
@@ -59,7 +60,10 @@ def up(inventory: str, spec: dict | None, progress: Progress) -> bool:
         raise RehearsalError(f"The rehearsal needs the Python package {error.name}; install what requirements.txt of homelab.immich lists.") from None
     home = state.home(inventory)
     with _interruptible(), _locked(home, progress):
-        if (home / "state.json").exists() and all(control_plane.running(home).values()):
+        runs = (home / "state.json").exists() and all(control_plane.running(home).values())
+        if runs and state.read(home).get("code") != _code():
+            progress.say(f"Rehearsal {home.name} starts again, for its code has changed")
+        elif runs:
             changed = _write_spec(home, inventory, spec)
             if changed:
                 control_plane.apply_spec(home, state.read(home)["ports"]["kube-apiserver"], _read_spec(home))
@@ -96,11 +100,19 @@ def _start(home: Path, inventory: str, spec: dict | None, progress: Progress) ->
             "ports": run["ports"],
             "pids": control_plane.running(home),
             "started": int(time.time()),
+            "code": _code(),
         })  # fmt: skip
     except BaseException:
         control_plane.stop(home, patience=2.0)
         raise
     progress.say(f"Rehearsal {home.name} is up ({time.monotonic() - began:.0f} s)")
+
+
+def _code() -> str:
+    """What this package consists of: a rehearsal of yesterday's stand-ins would fail in strange ways."""
+    package = Path(__file__).parent
+    files = sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return hashlib.sha256(b"".join(path.relative_to(package).as_posix().encode() + path.read_bytes() for path in files)).hexdigest()
 
 
 def _read_spec(home: Path) -> dict:

@@ -35,7 +35,7 @@ USERS = {
     "etcd": "",
 }
 PROVISIONER = "rehearsal.homelab.immich/"
-DEFAULT_CLASS = "standard"  # what a claim gets that names no class
+DEFAULT_CLASS = "standard"  # what a claim or an Ingress gets that names no class
 # Classes that wait for a first consumer in real life; the others bind at once.
 WAIT_FOR_FIRST_CONSUMER = {"standard", "local-path", "local-storage", "openebs-hostpath", "topolvm-provisioner"}
 NODES = ("rehearsal-1", "rehearsal-2")
@@ -256,24 +256,34 @@ def _apply_nodes(api: Api) -> None:
 
 
 def apply_spec(home: Path, port: int, spec: dict) -> None:
-    """Make the cluster have the storage classes that the inventory names and a default one, and no others."""
+    """Make the cluster have what the inventory takes for granted, and a default of each class: storage classes, ingress classes, issuers."""
     api = Api(home, port)
-    path = "/apis/storage.k8s.io/v1/storageclasses"
-    live = {item["metadata"]["name"] for item in api.request("GET", path)["items"] if item["provisioner"].startswith(PROVISIONER)}
-    wanted = {DEFAULT_CLASS, *spec["storage_classes"]}
-    for name in sorted(wanted):
-        body = {
-            "apiVersion": "storage.k8s.io/v1",
-            "kind": "StorageClass",
-            "metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": str(name == DEFAULT_CLASS).lower()}},
+    storage = {
+        name: {
             "provisioner": PROVISIONER + name,
             "reclaimPolicy": "Delete",
             "allowVolumeExpansion": True,
             "volumeBindingMode": "WaitForFirstConsumer" if name in WAIT_FOR_FIRST_CONSUMER else "Immediate",
         }
-        api.apply(f"{path}/{name}", body)
-    for name in sorted(live - wanted):
-        api.request("DELETE", f"{path}/{name}")
+        for name in {DEFAULT_CLASS, *spec["storage_classes"]}
+    }
+    ingress = {name: {"spec": {"controller": PROVISIONER + "ingress"}} for name in {DEFAULT_CLASS, *spec.get("ingress_classes", [])}}
+    issuers = {name: {"spec": {"selfSigned": {}}} for name in spec.get("issuers", [])}
+    _keep(api, "storage.k8s.io/v1", "StorageClass", storage, "storageclass.kubernetes.io/is-default-class")
+    _keep(api, "networking.k8s.io/v1", "IngressClass", ingress, "ingressclass.kubernetes.io/is-default-class")
+    _keep(api, "cert-manager.io/v1", "ClusterIssuer", issuers, "")
+
+
+def _keep(api: Api, api_version: str, kind: str, wanted: dict[str, dict], default_mark: str) -> None:
+    """Make these the only objects of a kind that are ours."""
+    path = f"/apis/{api_version}/{kind.lower()}{'es' if kind.endswith('s') else 's'}"
+    label = {"app.kubernetes.io/managed-by": "rehearsal"}
+    for name, content in sorted(wanted.items()):
+        marks = {default_mark: str(name == DEFAULT_CLASS).lower()} if default_mark else {}
+        api.apply(f"{path}/{name}", {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "labels": label, "annotations": marks}} | content)
+    for item in api.request("GET", f"{path}?labelSelector=app.kubernetes.io/managed-by=rehearsal")["items"]:
+        if item["metadata"]["name"] not in wanted:
+            api.request("DELETE", f"{path}/{item['metadata']['name']}")
 
 
 def remove(home: Path) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -63,18 +63,33 @@ def rehearses(hostvars: Mapping[str, Any], hosts: list[str]) -> bool:
 
 
 def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]]) -> dict[str, Any]:
-    """What the rehearsal has to have: the storage classes that instances name, and the NAS with what they export."""
-    classes = set()
+    """What the rehearsal has to have: the classes and issuers that instances name, and the NAS with what they export."""
+    classes, ways = set(), []
     for host in groups.get("immich", []):
         named = [name for name in hostvars[host] if name.startswith("immich_") and name.endswith("_storage_class")]
         classes |= {_value(hostvars, host, name) for name in named}
-        classes |= {volume.get("storage_class") for volume in _value(hostvars, host, "immich_volumes") or [] if isinstance(volume, Mapping)}
+        classes |= {volume.get("storage_class") for volume in _mappings(hostvars, host, "immich_volumes")}
+        ways += _mappings(hostvars, host, "immich_ingress")
     appliances = {}
     for host in groups.get("nas", []):
-        facts = {name: _value(hostvars, host, name) for name in ("nas_provider", "ansible_host", "nas_exports")}
+        facts = {name: _value(hostvars, host, name) for name in ("nas_provider", "ansible_host")}
         appliances[host] = {
             "provider": nas.provider_of(facts),
             "address": str(facts["ansible_host"] or host),
-            "exports": [dict(export) for export in facts["nas_exports"] or [] if isinstance(export, Mapping)],
+            "exports": _mappings(hostvars, host, "nas_exports"),
         }
-    return {"storage_classes": sorted(str(name) for name in classes if name), "nas": appliances}
+    return {
+        "storage_classes": _names(classes),
+        "ingress_classes": _names(way.get("class") for way in ways),
+        "issuers": _names(way.get("issuer") for way in ways),
+        "nas": appliances,
+    }
+
+
+def _mappings(hostvars: Mapping[str, Any], host: str, name: str) -> list[dict[str, Any]]:
+    """The entries of a list; what is none, preflight has reported."""
+    return [dict(entry) for entry in _value(hostvars, host, name) or [] if isinstance(entry, Mapping)]
+
+
+def _names(values: Iterable[Any]) -> list[str]:
+    return sorted({str(value) for value in values if value})

@@ -24,6 +24,8 @@ from harness import CHECKOUT, MUTATING, Homelab, audit
 SPEC = {
     "inventory": "inventories/homelab",
     "storage_classes": ["longhorn", "local-path"],
+    "ingress_classes": ["traefik"],
+    "issuers": ["letsencrypt"],
     "nas": {"tank": {"provider": "truenas", "address": "192.0.2.10", "exports": [{"name": "photos", "dataset": "tank/photos", "access": "ro"}]}},
 }
 ELSEWHERE = "198.51.100.7"
@@ -252,6 +254,7 @@ def test_an_ingress_gets_an_address_and_a_certificate(lab):
     eventually(lambda: (lab.get("Ingress", "immich-server", "networking.k8s.io/v1")["status"]["loadBalancer"] or {}).get("ingress"))
     tls = eventually(lambda: [item for item in lab.api("Secret").get(namespace="immich").to_dict()["items"] if item["metadata"]["name"] == "immich-tls"])
     assert set(tls[0]["data"]) == {"tls.crt", "tls.key", "ca.crt"}
+    assert lab.get("ClusterIssuer", "letsencrypt", "cert-manager.io/v1", namespace=None)["status"]["conditions"][0]["status"] == "True"
     ready = lab.get("Certificate", "immich-tls", "cert-manager.io/v1")["status"]["conditions"]
     assert [(item["type"], item["status"]) for item in ready] == [("Ready", "True")]
 
@@ -299,8 +302,9 @@ def test_a_second_up_does_nothing(lab):
 
 def test_a_changed_inventory_is_followed_without_a_restart(lab):
     pids = {path.name: path.read_text() for path in (lab.home / "pids").iterdir()}
-    lab.spec.write_text(json.dumps(SPEC | {"storage_classes": ["ceph", "longhorn", "local-path"]}))
+    lab.spec.write_text(json.dumps(SPEC | {"storage_classes": ["ceph", "longhorn", "local-path"], "ingress_classes": ["nginx"]}))
     assert "its inventory changed" in lab.up()
+    assert {item.metadata.name for item in lab.api("IngressClass", "networking.k8s.io/v1").get().items} == {"nginx", "standard"}
     assert lab.get("StorageClass", "ceph", "storage.k8s.io/v1", namespace=None)["provisioner"] == "rehearsal.homelab.immich/ceph"
     assert {path.name: path.read_text() for path in (lab.home / "pids").iterdir()} == pids
 
@@ -339,6 +343,14 @@ def test_a_killed_api_server_comes_back_with_everything(lab):
     assert lab.get("Deployment", "immich-server", "apps/v1")["metadata"]["name"] == "immich-server"
     lab.create("{apiVersion: v1, kind: Pod, metadata: {name: after}, spec: {containers: [{name: a, image: example.net/a:1}]}}")
     eventually(lambda: lab.get("Pod", "after")["status"]["phase"] == "Running")
+
+
+def test_changed_code_is_taken_up(lab):
+    facts = state.read(lab.home)
+    state.write_json(lab.home / "state.json", facts | {"code": "of another release"})
+    assert "its code has changed" in lab.up()
+    assert lab.state["code"] == facts["code"] and lab.state["pids"] != facts["pids"]
+    assert lab.get("Deployment", "immich-server", "apps/v1")["metadata"]["name"] == "immich-server"
 
 
 def test_a_deleted_claim_takes_its_folder_along(lab):
