@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
@@ -12,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.immich.plugins.plugin_utils import summary
 from ansible_collections.homelab.immich.rehearsal import state
 
+COLLECTION = Path(__file__).parents[2]
 # What the summary reads; nothing else is templated, and no secret is among them.
 SHOWN = (
     "immich_admin_email",
@@ -65,8 +68,11 @@ class ActionModule(ActionBase):
             return [f"open {instance['immich_url']}"]
         running = state.read(state.home(variables["ansible_inventory_sources"][0]))
         host = instance["immich_url"].split("://")[-1]
+        # the Makefile is not part of an installed collection
+        module = f"PYTHONPATH={COLLECTION.parents[2]} {sys.executable} -m ansible_collections.homelab.immich.rehearsal"
+        down = "make down" if (COLLECTION / "Makefile").exists() else f"{module} down -i {variables['ansible_inventory_sources'][0]}"
         return [
             f"curl {running['immich']}/host/{host}/api/server/version  (through the way in, to the stand-in for Immich)",
             f"kubectl --kubeconfig {running['kubeconfig']} get all -n {instance['immich_namespace']}  (a real API server)",
-            "make down  ·  README, \"Your own cluster\": the same inventory for real",
+            f"{down}  ·  README, \"Your own cluster\": the same inventory for real",
         ]
