@@ -211,7 +211,14 @@ async def main(run: dict) -> None:
 
         immich.middlewares.append(way_in(home, cluster, ports["immich"]))
         truenas = create_truenas(spec, home / "nas", {"username": "rehearsal", "api_key": run["truenas_api_key"]})
-        runners = [web.AppRunner(immich, access_log=None, shutdown_timeout=1), web.AppRunner(truenas, access_log=None, shutdown_timeout=1)]
+        # one line a request, "GET /api/... HTTP/1.1" 200: a person sees what a run did, and a test what it did not
+        requests = logging.getLogger("requests")
+        requests.addHandler(logging.FileHandler(home / "logs" / "immich-requests.log"))
+        requests.propagate = False
+        runners = [
+            web.AppRunner(immich, access_log=requests, access_log_format='"%r" %s', shutdown_timeout=1),
+            web.AppRunner(truenas, access_log=None, shutdown_timeout=1),
+        ]
         for runner in runners:
             await runner.setup()
         await web.TCPSite(runners[0], "127.0.0.1", ports["immich"]).start()

@@ -122,7 +122,7 @@ def _rehearsed_immich(value: Callable[..., Any], facts: dict[str, Any]) -> dict[
 
 
 def _rehearsed_truenas(value: Callable[..., Any], facts: dict[str, Any]) -> dict[str, Any]:
-    url = f"{facts['truenas']}/{value('inventory_hostname')}/api/current"
+    url = f"{facts['truenas']}/{value('inventory_hostname')}"
     return {"url": url, "username": facts["truenas_user"], "api_key": facts["truenas_api_key"], "ca_cert": facts["ca"], "validate_certs": True}
 
 
@@ -141,7 +141,7 @@ def _real_immich(value: Callable[..., Any], facts: dict[str, Any]) -> dict[str, 
 def _real_truenas(value: Callable[..., Any], _facts: dict[str, Any]) -> dict[str, Any]:
     address = value("nas_api_url") or f"wss://{value('ansible_host') or value('inventory_hostname')}"
     return {
-        "url": f"{address.rstrip('/')}/api/current",
+        "url": address,
         "username": value("nas_api_user"),
         "api_key": value("nas_api_key"),
         "ca_cert": value("nas_api_ca_cert") or None,

@@ -50,9 +50,13 @@ def test_setup_is_closed_once_there_is_an_administrator(homelab):
 
 
 def test_a_second_run_changes_nothing_and_a_check_agrees(homelab):
+    requests = homelab.home / "logs" / "immich-requests.log"
+    seen = len(requests.read_text())
     again = homelab.play()
     assert again.total("changed") == 0, again.output
     check = homelab.play("--check", "--diff")
+    asked = re.findall(r'^"(\w+) ', requests.read_text()[seen:], re.MULTILINE)
+    assert asked and set(asked) == {"GET"}  # not even a login: the stored key is used first
     assert check.total("changed") == 0, check.output
     assert not re.search(r"^(---|\+\+\+) ", check.output, re.MULTILINE), check.output
 

@@ -38,7 +38,7 @@ def test_a_rehearsal_has_every_connection_on_this_machine(running):
     proxy = "http://127.0.0.1:18080/api/v1/namespaces/immich/services/immich-server:2283/proxy"
     assert immich == kubernetes | {"url": proxy, "ca_cert": None, "namespace": "immich", "service": "immich-server"}
     assert truenas == {
-        "url": "wss://127.0.0.1:18443/tank/api/current",
+        "url": "wss://127.0.0.1:18443/tank",
         "username": "rehearsal",
         "api_key": "not-a-secret",
         "ca_cert": f"{running}/pki/ca.crt",
@@ -88,7 +88,7 @@ def test_a_real_run_connects_to_what_the_inventory_says(place):
     assert kubernetes == {"kubeconfig": "/home/me/.kube/config", "context": "prod", "rehearsal": False}
     assert immich == kubernetes | {"url": "https://photos.example.net", "ca_cert": None, "namespace": "immich", "service": "immich-server"}
     assert truenas == {
-        "url": "wss://198.51.100.7/api/current",
+        "url": "wss://198.51.100.7",
         "username": "root",
         "api_key": "1-real",
         "ca_cert": "/etc/ssl/real.pem",
@@ -102,11 +102,11 @@ def test_a_real_run_that_says_little_goes_through_the_cluster_and_trusts_this_ma
     kubernetes, immich, truenas = look_up("kubernetes", "immich", "truenas", immich_context="homelab")
     assert kubernetes == {"kubeconfig": None, "context": "homelab", "rehearsal": False}
     assert immich["url"] is None
-    assert truenas["url"] == "wss://tank/api/current" and truenas["ca_cert"] is None and truenas["validate_certs"] is True
+    assert truenas["url"] == "wss://tank" and truenas["ca_cert"] is None and truenas["validate_certs"] is True
 
 
 def test_an_api_address_of_its_own_is_used(place):
-    assert look_up("truenas", nas_api_url="wss://truenas.example.net/")[0]["url"] == "wss://truenas.example.net/api/current"
+    assert look_up("truenas", nas_api_url="wss://truenas.example.net/api/v25.10.0")[0]["url"] == "wss://truenas.example.net/api/v25.10.0"
 
 
 def test_an_unknown_term_is_named(place):
