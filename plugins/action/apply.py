@@ -25,9 +25,7 @@ class ActionModule(ActionBase):
         """Run the module once; when something is not ready, again in wait mode until it is."""
         super().run(tmp, task_vars)
         args = dict(self._task.args)
-        args["objects"] = json.dumps(_objects(args, "objects"))
-        if args.get("wanted") is not None:
-            args["wanted"] = [_reference(item) for item in _objects(args, "wanted")]
+        args["objects"] = _serialized(args.get("objects"))
         began = time.monotonic()
         first = {**args, "wait_timeout": min(LOOK, int(args.get("wait_timeout", 900)))}
         result = self._execute_module(module_args=first, task_vars=task_vars)
@@ -59,14 +57,7 @@ def _reason(item: dict[str, Any]) -> str:
     return f"{item['object']} ({item['why'].rstrip('.')})"
 
 
-def _objects(args: dict[str, Any], option: str) -> list[dict[str, Any]]:
-    objects = args.get(option)
-    if not isinstance(objects, list) or not all(isinstance(item, dict) and item.get("kind") and item.get("metadata") for item in objects):
-        raise AnsibleActionFail(f"{option} is not a list of Kubernetes objects. Give it what query('homelab.immich.manifests', …) returns.")
-    return json.loads(json.dumps(objects, default=str))
-
-
-def _reference(item: dict[str, Any]) -> dict[str, Any]:
-    """The object without its contents: all that pruning needs."""
-    meta = item["metadata"]
-    return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": {"name": meta["name"], "namespace": meta.get("namespace", "")}}
+def _serialized(objects: Any) -> str:
+    if not isinstance(objects, list) or not objects or not all(isinstance(item, dict) and item.get("kind") and item.get("metadata") for item in objects):
+        raise AnsibleActionFail("objects is not a list of Kubernetes objects. Give it what query('homelab.immich.manifests', …) returns.")
+    return json.dumps(objects, default=str)

@@ -36,14 +36,13 @@ options:
     type: list
     elements: str
     default: []
-  wanted:
+  prune:
     description:
-      - Everything that the instance wants, over all phases. Given, whatever else carries its label and holds no data is deleted.
+      - O(objects) are all that the instance wants. Whatever else carries its label and holds no data is deleted.
       - Deleted are Deployments, Services, Ingresses and routes, ConfigMaps, autoscalers, disruption budgets, network policies, monitors, CronJobs,
         ScheduledBackups and ReplicationSources. Anything else is listed in RV(leftovers) and kept.
-      - The action hands it to the module without contents.
-    type: list
-    elements: dict
+    type: bool
+    default: false
   wait:
     description: Wait until the objects are ready. Not in check mode.
     type: bool
@@ -87,10 +86,11 @@ EXAMPLES = r"""
     instance: "{{ inventory_hostname }}"
     context: homelab
 
-- name: Open the way in, and take away what is no longer wanted
+- name: Apply everything, and take away what is no longer wanted
   homelab.immich.apply:
-    objects: "{{ query('homelab.immich.manifests', 'ingress') }}"
-    wanted: "{{ query('homelab.immich.manifests', 'storage', 'database', 'cache', 'workloads', 'ingress') }}"
+    name: everything
+    objects: "{{ query('homelab.immich.manifests', 'storage', 'database', 'cache', 'workloads', 'ingress') }}"
+    prune: true
     instance: "{{ inventory_hostname }}"
     context: homelab
     take_over: [Ingress/immich-server]
@@ -122,7 +122,7 @@ pruned:
   elements: str
 leftovers:
   description: Objects of this instance that are no longer wanted and may hold data, each with the command that removes it.
-  returned: when O(wanted) is given
+  returned: with O(prune)
   type: list
   elements: dict
   contains:
@@ -174,7 +174,7 @@ SPEC = {
     "instance": {"type": "str", "required": True},
     "name": {"type": "str", "default": "objects"},
     "take_over": {"type": "list", "elements": "str", "default": []},
-    "wanted": {"type": "list", "elements": "dict"},
+    "prune": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 900},
     "only_wait": {"type": "bool", "default": False},
@@ -192,8 +192,8 @@ def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, A
     steps, left, hidden = [], [], []
     if not params["only_wait"]:
         steps = plan.apply(client, objects, params["instance"], params["take_over"], check_mode)
-        if params["wanted"] is not None:
-            deletions, left, hidden = plan.prune(client, params["wanted"] + objects, params["instance"], check_mode)
+        if params["prune"]:
+            deletions, left, hidden = plan.prune(client, objects, params["instance"], check_mode)
             steps += deletions
         if params["memory"] and not check_mode:
             memory.remember(params["memory"], memory.cluster_uid(client), params["context"])
@@ -207,7 +207,7 @@ def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, A
         "pruned": [title(step.desired) for step in done if step.action == "delete"],
         "diff": [_diff(step) for step in done],
     }
-    if params["wanted"] is not None:
+    if params["prune"]:
         command = (params["context"], params["kubeconfig"] or "")
         result["leftovers"] = [{"object": title(item), "command": plan.removal(item, *command)} for item in left]
         result["unlisted"] = sorted(set(hidden))

@@ -81,14 +81,14 @@ class Cluster:
         wanted = {"accessModes": ["ReadWriteOnce"], "storageClassName": storage_class, "resources": {"requests": {"storage": size}}, **spec}
         return self.object("PersistentVolumeClaim", name, spec=wanted)
 
-    def apply(self, *objects, check=False, wait=False, take_over=(), wanted=None, **more):
+    def apply(self, *objects, check=False, wait=False, take_over=(), prune=False, **more):
         """Run the module as Ansible would."""
         params = {
             "objects": json.dumps(list(objects)),
             "instance": self.namespace,
             "name": "objects",
             "take_over": list(take_over),
-            "wanted": wanted,
+            "prune": prune,
             "wait": wait,
             "wait_timeout": 20,
             "only_wait": False,
@@ -462,16 +462,16 @@ def test_only_what_holds_no_data_is_pruned_and_the_rest_is_listed(ready):
         ready.make(item)
     ready.apply(*kept, *holds, *gone)
     before = ready.writes()
-    check = ready.apply(ready.config("kept", a="1"), wanted=kept, check=True)
+    check = ready.apply(*kept, prune=True, check=True)
     assert ready.writes() == before
-    result = ready.apply(ready.config("kept", a="1"), wanted=kept)
+    result = ready.apply(*kept, prune=True)
     assert check["pruned"] == result["pruned"] == [plan.title(item) for item in gone[:1] + gone[2:3] + gone[1:2] + gone[3:]]
     assert check["diff"] == result["diff"]
     assert [item["object"] for item in result["leftovers"]] == [plan.title(item) for item in holds]
     assert result["leftovers"][0]["command"] == f"kubectl --context rehearsal delete persistentvolumeclaim old -n {ready.namespace}"
     assert [item for item in gone if ready.live(item)] == []
     assert all(ready.live(item) for item in kept + holds + others)
-    again = ready.apply(ready.config("kept", a="1"), wanted=kept)
+    again = ready.apply(*kept, prune=True)
     assert (again["changed"], len(again["leftovers"])) == (False, 3)
 
 

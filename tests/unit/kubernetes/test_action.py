@@ -62,12 +62,11 @@ def test_a_module_that_fails_ends_the_wait(wait):
     assert wait([STARTING], {"failed": True, "msg": "the API server does not answer"})[0] == {"failed": True, "msg": "the API server does not answer"}
 
 
-def test_pruning_gets_names_and_no_contents():
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "immich", "annotations": {"a": "b"}}, "stringData": {"key": "value"}}
-    assert apply._reference(secret) == {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "immich"}}
+def test_the_objects_reach_the_module_as_one_string():
+    assert apply._serialized([{"kind": "Secret", "metadata": {"name": "x"}}]) == '[{"kind": "Secret", "metadata": {"name": "x"}}]'
 
 
-@pytest.mark.parametrize("objects", [None, "text", [1], [{"kind": "Secret"}]])
+@pytest.mark.parametrize("objects", [None, "text", [], [1], [{"kind": "Secret"}]])
 def test_what_is_no_list_of_objects_is_one_sentence(objects):
     with pytest.raises(AnsibleActionFail, match="objects is not a list of Kubernetes objects"):
-        apply._objects({"objects": objects}, "objects")
+        apply._serialized(objects)
