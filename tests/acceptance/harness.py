@@ -97,7 +97,7 @@ class Homelab:
     def rehearsal(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Call the rehearsal's command line for this inventory."""
         return subprocess.run(
-            [sys.executable, "-m", "ansible_collections.homelab.immich.rehearsal", *arguments],
+            [sys.executable, "-m", "ansible_collections.homelab.immich.rehearsal", *arguments, "-i", str(self.inventory)],
             cwd=CHECKOUT,
             env=self.environment | {"PYTHONPATH": str(CHECKOUT / "collections")},
             stdin=subprocess.DEVNULL,

@@ -30,10 +30,10 @@ def lab(tmp_path_factory):
     lab = Homelab(tmp_path_factory.mktemp("apply"), CHECKOUT / "inventories" / "homelab")
     spec = lab.folder / "spec.json"
     spec.write_text(json.dumps({"inventory": str(lab.inventory), "storage_classes": ["longhorn"], "nas": {}}))
-    started = lab.rehearsal("up", "-i", str(lab.inventory), "--spec", str(spec))
+    started = lab.rehearsal("up", "--spec", str(spec))
     assert started.returncode == 0, started.stderr
     yield lab
-    lab.rehearsal("down", "-i", str(lab.inventory))
+    lab.rehearsal("down")
 
 
 class Cluster:
