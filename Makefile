@@ -30,10 +30,11 @@ down: $(VENV)/.run ## Stop every rehearsal and remove what it left, caches aside
 
 test: lint unit contract acceptance sanity ## Everything that must pass before a change lands
 
-lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint
+lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint, changelog fragments
 	@ruff check .
 	@yamllint --strict .
 	@ansible-lint --offline --strict
+	@cd collections/ansible_collections/homelab/immich && antsibull-changelog lint
 
 unit: $(VENV)/.dev ## Pure functions, modules against the stand-ins, golden files
 	@pytest tests/unit tests/golden $(ARGS)
