@@ -1,0 +1,220 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Time site.yml with nothing to change, beside a looped playbook and a script that keep the same objects: `make bench`.
+
+Medians of three, taken in turns, on a rehearsal of its own. Prints a table and writes the figures to build/bench.json.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(CHECKOUT / "collections"), str(CHECKOUT / "tests" / "acceptance")]
+
+from ansible.release import __version__ as ansible_version  # noqa: E402
+from ansible_collections.homelab.immich.rehearsal import binaries  # noqa: E402
+from ansible_collections.homelab.immich.rehearsal.progress import Progress  # noqa: E402
+from harness import Homelab, Run, audit  # noqa: E402
+
+ROUNDS = 3
+LIBRARIES = (1, 50, 500)
+BENCH = Path("tests/bench")
+
+
+class Meter:
+    """What both APIs of a rehearsal were asked since it was last read."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._seen = self._now()
+
+    def _now(self) -> tuple[int, int]:
+        return len(audit(self._home)), len((self._home / "logs" / "immich-requests.log").read_text().splitlines())
+
+    def read(self) -> dict[str, int]:
+        """Requests since the last reading."""
+        before, self._seen = self._seen, self._now()
+        return {"kubernetes": self._seen[0] - before[0], "immich": self._seen[1] - before[1]}
+
+
+def kubectl(folder: Path) -> str | None:
+    """The kubectl on PATH, else one that is built from what the rehearsal pins; None where that fails."""
+    on_path = shutil.which("kubectl")
+    if on_path:
+        return on_path
+    target = binaries.folder() / "kubectl"
+    if not target.exists():
+        print("There is no kubectl on PATH; building one, once ...")
+        command = [binaries.go(Progress()), "install", "-trimpath", "-ldflags", "-s -w", "k8s.io/kubernetes/cmd/kubectl"]
+        done = subprocess.run(command, cwd=binaries.SOURCE, env=binaries.go_environment() | {"GOBIN": str(folder)}, check=False)
+        if done.returncode:
+            return None
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder / "kubectl", target)
+    return str(target)
+
+
+def script(lab: Homelab, folder: Path) -> Callable[[], float] | str:
+    """The script with everything it needs written down beforehand, ready to be timed; or why there is none."""
+    missing = [name for name in ("bash", "curl", "jq") if not shutil.which(name)]
+    if missing:
+        return f"not timed: it needs {' and '.join(missing)}"
+    program = kubectl(folder)
+    if program is None:
+        return "not timed: there is no kubectl on PATH, and it could not be built"
+    objects = json.loads((folder / "objects.json").read_text())
+    for name, items in {
+        "others": [item for item in objects if item["kind"] != "Secret"],
+        "secrets": [item for item in objects if item["kind"] == "Secret"],
+    }.items():
+        (folder / f"{name}.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    wanted = {
+        "settings": {"server": {"externalDomain": "https://photos.example.net"}, "library": {"scan": {"enabled": False}, "watch": {"enabled": False}}},
+        "users": [{"name": "Family", "email": "family@example.net"}],
+        "libraries": [{"name": "NAS photos", "importPaths": ["/mnt/photos"]}],
+    }
+    (folder / "wanted.json").write_text(json.dumps(wanted))
+    url = f"{lab.state['immich']}/api/v1/namespaces/immich/services/immich-server:2283/proxy/api"
+    command = [CHECKOUT / BENCH / "script.sh", program, *(folder / f"{name}.json" for name in ("others", "secrets")), url, folder / "wanted.json"]
+
+    def run() -> float:
+        began = time.monotonic()
+        subprocess.run(command, env=lab.environment | {"KUBECONFIG": lab.state["kubeconfig"]}, stdout=subprocess.DEVNULL, check=True, timeout=120)
+        return time.monotonic() - began
+
+    return run
+
+
+def unchanged(run: Run) -> Run:
+    """A run that changed something times something else."""
+    if run.total("changed"):
+        raise SystemExit(f"A run that should have had nothing to change changed something:\n{run.output}")
+    return run
+
+
+def compare(lab: Homelab, folder: Path) -> dict[str, Any]:
+    """site.yml, the loop and the script, in turns."""
+    variables = ("-e", f"bench_objects={folder / 'objects.json'}")
+    lab.play(*variables, playbook=f"{BENCH}/objects.yml")
+    kept_by_script = script(lab, folder)
+    runs: dict[str, Callable[..., float | Run]] = {
+        "site": lambda *arguments: unchanged(lab.play(*arguments)),
+        "loop": lambda *arguments: unchanged(lab.play(*variables, *arguments, playbook=f"{BENCH}/loop.yml")),
+    }
+    # a round of warming up, which also counts the runs of a module, as Ansible tells when it is asked to be talkative
+    modules = {name: run("-vvv").output.count("Using module file ") for name, run in runs.items()}  # type: ignore[union-attr]
+    if callable(kept_by_script):
+        kept_by_script()
+        runs["script"] = kept_by_script
+    meter, requests, seconds = Meter(lab.home), {}, {name: [] for name in runs}
+    for _round in range(ROUNDS):
+        for name, run in runs.items():
+            meter.read()
+            done = run()
+            seconds[name].append(done.seconds if isinstance(done, Run) else done)
+            requests[name] = meter.read()
+            if name == "site":
+                tasks = done.recap["photos"]["ok"] + done.recap["photos"]["skipped"]  # type: ignore[union-attr]
+    medians = {name: round(statistics.median(values), 2) for name, values in seconds.items()}
+    return {
+        "site_no_change_s": medians["site"],
+        "loop_s": medians["loop"],
+        "script_s": medians.get("script"),
+        "script_note": None if callable(kept_by_script) else kept_by_script,
+        "loop_ratio": round(medians["loop"] / medians["site"], 2),
+        "script_ratio": round(medians["script"] / medians["site"], 2) if "script" in medians else None,
+        "tasks": tasks,
+        "objects": len(json.loads((folder / "objects.json").read_text())),
+        "module_runs": modules,
+        "requests": requests,
+    }
+
+
+def many_libraries(lab: Homelab) -> dict[str, Any]:
+    """The module `library` with ever more to keep, and nothing to change."""
+    key = base64.b64decode(lab.api("Secret").get(name="immich-api-key", namespace="immich").data.key).decode()
+    meter, requests, seconds = Meter(lab.home), {}, {}
+    variables = lab.folder / "libraries.json"
+    library = {"owner": "admin@example.net", "allow_overlap": True}  # with the homelab's own, whose folder these are in
+    for count in LIBRARIES:
+        for number in range(count):
+            (lab.home / "nas" / "tank" / "mnt" / "tank" / "photos" / str(number)).mkdir(exist_ok=True)
+        wanted = [library | {"name": f"Library {number}", "import_paths": [f"/mnt/photos/{number}"]} for number in range(count)]
+        variables.touch(mode=0o600)
+        variables.write_text(json.dumps({"bench_key": key, "bench_libraries": wanted}))
+        arguments = ("-e", f"@{variables}")
+        lab.play(*arguments, playbook=f"{BENCH}/libraries.yml")
+        meter.read()
+        runs = [unchanged(lab.play(*arguments, playbook=f"{BENCH}/libraries.yml")) for _round in range(ROUNDS)]
+        requests[str(count)] = meter.read()["immich"] // ROUNDS
+        seconds[str(count)] = round(statistics.median(run.seconds for run in runs), 2)
+    return {"library_requests": requests, "library_seconds": seconds}
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures as a person reads them."""
+    lines = [
+        f"The default homelab, {figures['objects']} objects, nothing to change (median of {ROUNDS}):",
+        f"  {'':<26}{'seconds':>9}{'ratio':>8}{'module runs':>13}{'Kubernetes':>12}{'Immich':>8}  requests",
+    ]
+    for name, what, ratio in (("site", "site.yml", 1.0), ("loop", "looped tasks", figures["loop_ratio"]), ("script", "kubectl and curl", figures["script_ratio"])):
+        time_of = figures["site_no_change_s" if name == "site" else f"{name}_s"]
+        if time_of is None:
+            lines.append(f"  {what:<26}{figures['script_note']}")
+            continue
+        asked = figures["requests"][name]
+        runs = figures["module_runs"].get(name, "-")
+        lines.append(f"  {what:<26}{time_of:>9.2f}{ratio:>8.2f}{runs:>13}{asked['kubernetes']:>12}{asked['immich']:>8}")
+    lines += [
+        f"  site.yml has {figures['tasks']} task results on the instance host. It alone checks inventory, NAS and cluster, prunes, and looks whether all is ready.",
+        "",
+        "Libraries in one run of the module, nothing to change:",
+        f"  {'libraries':<12}{'requests':>10}{'seconds':>10}  (the whole playbook)",
+    ]
+    lines += [f"  {count:<12}{asked:>10}{figures['library_seconds'][count]:>10.2f}" for count, asked in figures["library_requests"].items()]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Bring up a homelab, measure, and take it down."""
+    with tempfile.TemporaryDirectory(prefix="homelab-immich-bench-") as temporary:
+        folder = Path(temporary)
+        lab = Homelab(folder / "lab", CHECKOUT / "inventories" / "homelab")
+        try:
+            print("Bringing up a homelab to measure ...", flush=True)
+            lab.play()
+            print("Timing site.yml, the loop and the script ...", flush=True)
+            figures = compare(lab, folder)
+            print("Timing libraries ...", flush=True)
+            figures |= many_libraries(lab)
+        finally:
+            lab.rehearsal("down")
+    figures["machine"] = {
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[1], 1),  # of the last five minutes; a busy machine stretches the seconds, hardly the ratios
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "ansible_core": ansible_version,
+    }
+    target = CHECKOUT / "build" / "bench.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(figures, indent=2) + "\n")
+    print(f"\n{table(figures)}\n\nOn {figures['machine']['cpus']} cores under a load of {figures['machine']['load']}. Written to {target.relative_to(CHECKOUT)}")
+
+
+if __name__ == "__main__":
+    main()
