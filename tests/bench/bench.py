@@ -171,8 +171,8 @@ def table(figures: dict[str, Any]) -> str:
         f"The default homelab, {figures['objects']} objects, nothing to change (median of {ROUNDS}):",
         f"  {'':<26}{'seconds':>9}{'ratio':>8}{'module runs':>13}{'Kubernetes':>12}{'Immich':>8}  requests",
     ]
-    for name, what, ratio in (("site", "site.yml", 1.0), ("loop", "looped tasks", figures["loop_ratio"]), ("script", "kubectl and curl", figures["script_ratio"])):
-        time_of = figures["site_no_change_s" if name == "site" else f"{name}_s"]
+    for name, what, key in (("site", "site.yml", "site_no_change_s"), ("loop", "looped tasks", "loop_s"), ("script", "kubectl and curl", "script_s")):
+        time_of, ratio = figures[key], figures.get(f"{name}_ratio", 1.0)
         if time_of is None:
             lines.append(f"  {what:<26}{figures['script_note']}")
             continue
@@ -180,7 +180,7 @@ def table(figures: dict[str, Any]) -> str:
         runs = figures["module_runs"].get(name, "-")
         lines.append(f"  {what:<26}{time_of:>9.2f}{ratio:>8.2f}{runs:>13}{asked['kubernetes']:>12}{asked['immich']:>8}")
     lines += [
-        f"  site.yml has {figures['tasks']} task results on the instance host. It alone checks inventory, NAS and cluster, prunes, and looks whether all is ready.",
+        f"  site.yml has {figures['tasks']} task results on the instance host. It alone checks inventory, NAS and cluster, prunes, and sees that all is ready.",
         "",
         "Libraries in one run of the module, nothing to change:",
         f"  {'libraries':<12}{'requests':>10}{'seconds':>10}  (the whole playbook)",
@@ -213,7 +213,7 @@ def main() -> None:
     target = CHECKOUT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(figures, indent=2) + "\n")
-    print(f"\n{table(figures)}\n\nOn {figures['machine']['cpus']} cores under a load of {figures['machine']['load']}. Written to {target.relative_to(CHECKOUT)}")
+    print(f"\n{table(figures)}\n\nOn {os.cpu_count()} cores under a load of {figures['machine']['load']}. Written to {target.relative_to(CHECKOUT)}")
 
 
 if __name__ == "__main__":
