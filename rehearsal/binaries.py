@@ -45,7 +45,7 @@ def pinned() -> dict[str, str]:
 def _ldflags() -> str:
     """Small programs; and without its version in it an API server says v0.0.0-master."""
     version = pinned()["kube-apiserver"]
-    major, minor, _ = version.split(".", 2)
+    major, minor, _patch = version.split(".", 2)
     stamp = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "archive"}
     return "-s -w " + " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamp.items())
 

@@ -40,7 +40,7 @@ class Cluster:
     async def __aenter__(self) -> Cluster:
         connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
         self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None, sock_connect=5), trust_env=False)
-        lists = [asyncio.Event() for _ in KINDS]
+        lists = [asyncio.Event() for _kind in KINDS]
         self._watches = [asyncio.create_task(self._watch(kind, listed)) for kind, listed in zip(KINDS, lists, strict=True)]
         await asyncio.gather(*(listed.wait() for listed in lists))
         return self
@@ -52,7 +52,7 @@ class Cluster:
 
     def all(self, kind: str, namespace: str | None = None) -> list[dict]:
         """Every object of a kind, or those of one namespace."""
-        return [item for (of, _), item in self._objects[kind].items() if namespace in (None, of)]
+        return [item for (of, _name), item in self._objects[kind].items() if namespace in (None, of)]
 
     def get(self, kind: str, namespace: str, name: str) -> dict | None:
         """One object."""

@@ -233,14 +233,14 @@ def apply_crds(api: Api, wanted: list[dict], progress: Progress) -> None:
     }
     deadline = time.monotonic() + 60
     while missing:
-        for group in sorted({group for group, _ in missing}):
+        for group in sorted({group for group, _name in missing}):
             try:
                 missing -= {(group, resource["name"]) for resource in api.request("GET", group)["resources"]}
             except ApiError as error:  # 404 until the first kind of this group is served
                 if error.status != 404:
                     raise
         if missing and time.monotonic() > deadline:
-            raise RehearsalError(f"The API server of the rehearsal does not serve {', '.join(sorted(name for _, name in missing))} after 60 s; see its log.")
+            raise RehearsalError(f"The API server of the rehearsal does not serve {', '.join(sorted(name for _of, name in missing))} after 60 s; see its log.")
         progress.tick()
         time.sleep(0.1)
 

@@ -47,7 +47,7 @@ def ensure(progress: Progress) -> list[dict]:
 def _extract(path: Path, progress: Progress) -> None:
     program = go(progress)
     wanted = pinned()
-    progress.step(f"Getting the CRDs of {', '.join(module.rpartition('/')[2] for module, _ in wanted)}")
+    progress.step(f"Getting the CRDs of {', '.join(module.rpartition('/')[2] for module, _version in wanted)}")
     log = state.cache() / "crds.log"
     crds: list[dict] = []
     with tempfile.TemporaryDirectory(dir=state.cache(), prefix="crds-") as temporary:

@@ -107,7 +107,7 @@ class Instances:
     def _database(self, namespace: str, env: dict[str, str]) -> str:
         """The identity of the database: a Cluster that was made anew is an empty one."""
         host = env.get("DB_HOSTNAME") or urlsplit(env.get("DB_URL", "")).hostname or "database"
-        name, _, rest = host.partition(".")
+        name, _dot, rest = host.partition(".")
         for suffix in ("-rw", "-ro", "-r"):
             if name.endswith(suffix):
                 owner = self._cluster.get("Cluster", rest.partition(".")[0] or namespace, name.removesuffix(suffix))
@@ -141,7 +141,10 @@ def way_in(home: Path, cluster: Cluster, port: int):
                     for entry in rule.get("http", {}).get("paths", []):
                         if f"{path}/".startswith(entry.get("path", "/").rstrip("/") + "/"):
                             found.append((len(entry.get("path", "/")), ingress["metadata"]["namespace"], entry["backend"]["service"]))
-        return max(found, key=lambda item: item[0])[1:] if found else None
+        if not found:
+            return None
+        _length, namespace, service = max(found, key=lambda item: item[0])
+        return namespace, service
 
     @web.middleware
     async def handle(request: web.Request, handler) -> web.StreamResponse:
@@ -149,7 +152,7 @@ def way_in(home: Path, cluster: Cluster, port: int):
             return web.json_response({"home": str(home)})
         if not request.path.startswith("/host/"):
             return await handler(request)
-        host, _, rest = request.raw_path.removeprefix("/host/").partition("?")[0].partition("/")
+        host, _slash, rest = request.raw_path.removeprefix("/host/").partition("?")[0].partition("/")
         path = f"/{rest}"
         found = backend(host, path)
         if found is None:

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 name: capabilities
 short_description: Say what a release of Immich has
 version_added: 0.1.0
-author: homelab.immich contributors
+author: homelab.immich contributors (@homelab-immich)
 description:
   - Looks the release up in the table of the collection, so that no template compares version numbers.
 options:

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 name: media_location
 short_description: Say where Immich keeps its uploads
 version_added: 0.1.0
-author: homelab.immich contributors
+author: homelab.immich contributors (@homelab-immich)
 description:
   - C(/data), or C(/usr/src/app/upload) for releases before v1.137 and for instances that still have their volume there.
   - Immich guesses this from the folders that exist. Its image always has C(/data), so the guess can be wrong.

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 name: volumes
 short_description: Work out what the entries of immich_volumes mean
 version_added: 0.1.0
-author: homelab.immich contributors
+author: homelab.immich contributors (@homelab-immich)
 description:
   - Gives every entry all its keys, the name of its claim, its access mode and mount options.
   - An NFS export becomes the server and path of the host in the group C(nas) that exports it.

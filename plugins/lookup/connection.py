@@ -28,8 +28,7 @@ notes:
   - The rehearsal is that of the first inventory of the run, or the one that the environment variable E(IMMICH_REHEARSAL) names.
 seealso:
   - module: homelab.immich.rehearsal
-author:
-  - The homelab.immich authors
+author: homelab.immich contributors (@homelab-immich)
 """
 
 EXAMPLES = r"""

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 name: manifests
 short_description: Render the Kubernetes objects of roles
 version_added: 0.1.0
-author: homelab.immich contributors
+author: homelab.immich contributors (@homelab-immich)
 description:
   - Renders every C(templates/*.yaml.j2) of the given roles of this collection as one flat list of objects.
   - They come in the order of the roles, and then of the names of the templates.

@@ -16,8 +16,7 @@ description:
   - It reads variables and nothing else. It talks to nothing and changes nothing.
   - With C(--limit), hosts outside the limit are taken into account, and only problems of the hosts inside are reported.
 options: {}
-author:
-  - The homelab.immich authors
+author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:
   - homelab.immich.attributes.read_only
 """

@@ -31,8 +31,7 @@ notes:
 seealso:
   - plugin: homelab.immich.connection
     plugin_type: lookup
-author:
-  - The homelab.immich authors
+author: homelab.immich contributors (@homelab-immich)
 """
 
 EXAMPLES = r"""

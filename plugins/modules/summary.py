@@ -27,8 +27,7 @@ options:
       - If not, as in check mode on an empty cluster, the summary says what the first real run configures.
     type: bool
     default: true
-author:
-  - The homelab.immich authors
+author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:
   - homelab.immich.attributes.read_only
 """

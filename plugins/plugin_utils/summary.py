@@ -67,7 +67,8 @@ def objects_text(applied: Sequence[Mapping[str, Any]], check: bool) -> str:
 
 def kept_rows(applied: Sequence[Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """What is no longer in the inventory and was kept, for it may hold data; a person decides."""
-    objects = [("Kept", f"{kept['object']}, no longer wanted. To remove it: {kept['command']}") for kept in (applied[-1].get("leftovers") or () if applied else ())]
+    left = applied[-1].get("leftovers") or () if applied else ()
+    objects = [("Kept", f"{kept['object']}, no longer wanted. To remove it: {kept['command']}") for kept in left]
     others = (configured.get("libraries") or {}).get("unmanaged") or []
     return objects + [("Kept", f"library {library['name']} of {library['owner'] or 'a deleted user'}, not in the inventory") for library in others]
 

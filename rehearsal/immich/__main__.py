@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
 
 async def main() -> None:
     args = arguments()
-    mounts = [Mount(path, Path(folder).absolute()) for path, _, folder in (mount.partition("=") for mount in args.mount)]
+    mounts = [Mount(path, Path(folder).absolute()) for path, _equals, folder in (mount.partition("=") for mount in args.mount)]
     if not any(mount.path == "/data" for mount in mounts):
         mounts.append(Mount("/data", args.state.absolute() / "media"))
     env = dict(pair.split("=", 1) for pair in args.env)

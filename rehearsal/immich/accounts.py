@@ -77,7 +77,7 @@ def validate_token(server: Server, call: Call) -> dict[str, Any]:
 
 def authenticate(server: Server, headers: Any, query: Any, cookies: Any, call: Call) -> None:
     """Fill in who calls: a session wins over an API key."""
-    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    scheme, _space, bearer = headers.get("authorization", "").partition(" ")
     session = next((headers[name] for name in SESSION_HEADERS if headers.get(name)), "") or query.get("sessionKey", "")
     session = session or (bearer if scheme.lower() == "bearer" else "") or cookies.get("immich_access_token", "")
     secret = headers.get("x-api-key") or query.get("apiKey")

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 # importing these registers their routes
-from . import accounts, config, info, jobs, libraries, users  # noqa: F401
+from . import accounts, config, info, jobs, libraries, users  # noqa: F401  # pylint: disable=unused-import
 from .dialects import data
 from .errors import Refused, not_a_uuid
 from .instance import Instance, NotReady
@@ -156,7 +156,7 @@ def create_app(instances: Instances, state_dir: Path, standin: StandIn | None = 
     async def direct(request: web.Request) -> web.Response:
         return await respond(standin, request, "", "", instances, request.path)
 
-    async def close(_: web.Application) -> None:
+    async def close(_app: web.Application) -> None:
         await standin.close()
 
     app.router.add_route("*", "/api/v1/namespaces/{path:.*}", proxied)

@@ -160,7 +160,7 @@ class Jobs:
             queue.active = 0
 
     def run(self, queue: Queue, job: Job) -> None:
-        _, work, following = JOBS[job.name]
+        _queue, work, following = JOBS[job.name]
         try:
             work(self.server, job.data)
         except OSError as error:

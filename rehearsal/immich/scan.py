@@ -67,7 +67,7 @@ def crawl(server: Server, job: dict[str, Any]) -> None:
     found = {
         path: None  # two import paths may overlap
         for top in valid
-        for path, _ in server.files.walk(top, lambda path: any(pattern.fullmatch(path) for pattern in exclusions))
+        for path, _stat in server.files.walk(top, lambda path: any(pattern.fullmatch(path) for pattern in exclusions))
         if media_type(path) and path not in known
     }
     for paths in batches(list(found)):

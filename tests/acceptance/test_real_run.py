@@ -75,4 +75,3 @@ def test_the_wrong_context_is_named_with_those_that_exist(real):
     assert run.recap["family"]["failed"] == 1
     assert "production" in run.output
     assert "rehearsal" in run.output
-

@@ -54,7 +54,7 @@ async def session(url: str) -> None:
 
 
 async def finished(client: Any) -> None:
-    for _ in range(500):
+    for _attempt in range(500):
         counts = (await client.jobs.get_queues_legacy()).library.job_counts
         if not counts.active + counts.waiting:
             return

@@ -22,13 +22,13 @@ def thing(kind, name, labels=None, namespace="immich", **more):
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": labels or {}}, **more}
 
 
-def server(image=IMAGE, labels=OURS, name="immich-server", claims=()):
+def server(image=IMAGE, labels=None, name="immich-server", claims=()):
     volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claims]
-    return thing("Deployment", name, labels, spec={"template": {"spec": {"containers": [{"image": image}], "volumes": volumes}}})
+    return thing("Deployment", name, OURS if labels is None else labels, spec={"template": {"spec": {"containers": [{"image": image}], "volumes": volumes}}})
 
 
-def database(image=VECTORCHORD, labels=OURS, name="immich-db", **status):
-    return thing("Cluster", name, labels, spec={"imageName": image}, status=status)
+def database(image=VECTORCHORD, labels=None, name="immich-db", **status):
+    return thing("Cluster", name, OURS if labels is None else labels, spec={"imageName": image}, status=status)
 
 
 def config(**data):

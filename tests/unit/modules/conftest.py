@@ -68,8 +68,8 @@ def run_module(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     for name in ("IMMICH_URL", "IMMICH_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(name: str, /, *, check: bool = False, **options: Any) -> Result:
-        module = importlib.import_module(f"ansible_collections.homelab.immich.plugins.modules.{name}")
+    def run(module_name: str, /, *, check: bool = False, **options: Any) -> Result:
+        module = importlib.import_module(f"ansible_collections.homelab.immich.plugins.modules.{module_name}")
         warnings.clear()
         with patch_module_args({**options, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit):
             module.main()
@@ -97,17 +97,17 @@ class Immich:
     key: str
     run_module: Run
 
-    def run(self, name: str, /, *, check: bool = False, **options: Any) -> Result:
+    def run(self, module_name: str, /, *, check: bool = False, **options: Any) -> Result:
         """Run a module with the key; in check mode nothing may be changed, which is checked every time."""
         before = len(self.server.mutations)
-        result = self.run_module(name, check=check, **{"url": self.server.url, "api_key": self.key, **options})
+        result = self.run_module(module_name, check=check, **{"url": self.server.url, "api_key": self.key, **options})
         if check:
             assert self.server.mutations[before:] == []
         return result
 
-    def log_in(self, name: str, /, *, check: bool = False, **options: Any) -> Result:
+    def log_in(self, module_name: str, /, *, check: bool = False, **options: Any) -> Result:
         """Run a module with e-mail address and password instead of the key."""
-        return self.run(name, check=check, **{"api_key": None, "email": EMAIL, "password": PASSWORD, **options})
+        return self.run(module_name, check=check, **{"api_key": None, "email": EMAIL, "password": PASSWORD, **options})
 
     @property
     def db(self) -> Any:

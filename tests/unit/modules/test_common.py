@@ -141,7 +141,7 @@ BODIES = [
     [{"id": None}],
     [{"id": "x", "name": 3}],
     {"message": [None]},
-    [{"id": "x"} for _ in range(50)],
+    [{"id": "x"} for _entry in range(50)],
 ]
 
 

@@ -41,7 +41,8 @@ def test_a_whole_number_where_text_is_wanted_is_fine(homelab: Homelab) -> None:
         (["immich_users", 0], "me@home.net", "immich_users[0] is me@home.net, not a mapping. Write {key: value}."),
         (["immich_libraries", 0, "import_paths"], "/mnt/photos", "immich_libraries[0] (NAS photos): import_paths is text, not a list. Write [/mnt/photos]."),
         (["immich_timezone"], ["UTC"], "immich_timezone is a list, not text. Write text."),
-        (["immich_database_instances"], "three", 'immich_database_instances is the text "three", not a whole number. Write it without quotes, and with -e as JSON.'),
+        (["immich_database_instances"], "three",
+         'immich_database_instances is the text "three", not a whole number. Write it without quotes, and with -e as JSON.'),
     ],
 )  # fmt: skip
 def test_a_value_of_another_type(homelab: Homelab, path: list[Any], value: Any, error: str) -> None:

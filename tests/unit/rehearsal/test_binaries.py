@@ -45,7 +45,7 @@ def test_go_mod_pins_a_version_of_every_program():
 def test_what_is_missing_is_built_once(empty_path, heard, monkeypatch):
     monkeypatch.setenv("HOME", str(empty_path))
     fake_go(empty_path, BUILDS)
-    for _ in range(2):
+    for _time in range(2):
         found = binaries.ensure(heard)
     assert {path.read_text() for path in found.values()} == {"built\n"}
     assert (empty_path / "builds").read_text() == "x\n"
@@ -75,7 +75,7 @@ def test_an_interrupted_build_ends_with_all_that_it_started_and_the_next_one_goe
     building.send_signal(signal.SIGINT)
     assert building.wait(10) != 0
     number = int(compiler.read_text())
-    for _ in range(100):
+    for _time in range(100):
         if subprocess.run(["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True, check=False).stdout.strip() in ("", "Z"):
             break
         time.sleep(0.05)
@@ -91,7 +91,7 @@ def test_two_builds_at_a_time_are_one(empty_path, checkout, monkeypatch):
     fake_go(empty_path, f"sleep 0.5; {BUILDS}")
     code = f"from {binaries.__package__} import binaries, progress; binaries.ensure(progress.Progress())"
     env = {**os.environ, "PYTHONPATH": str(checkout / "collections")}
-    runs = [subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    runs = [subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True) for _time in range(2)]
     said = [run.communicate(timeout=30)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     assert (empty_path / "builds").read_text() == "x\n"

@@ -39,7 +39,7 @@ def modules(place, monkeypatch):
 
 
 def test_only_the_crds_of_the_pattern_are_taken_and_only_once(modules, place, heard):
-    for _ in range(2):
+    for _time in range(2):
         assert [crd["metadata"]["name"] for crd in crds.ensure(heard)] == ["a", "b"]
     assert (place / "asked").read_text() == "x\n"
 

@@ -22,7 +22,7 @@ def test_a_pipe_gets_a_line_every_15_seconds(heard, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(progress.time, "monotonic", clock)
     heard.step("Building")
-    for _ in range(350):
+    for _time in range(350):
         clock.now += 0.25
         heard.tick("7 packages")
     assert heard.lines == ["Building"] + [f"Building ({seconds // 60} min {seconds % 60:02} s, 7 packages)" for seconds in (15, 30, 45, 60, 75)]

@@ -62,14 +62,14 @@ def test_the_nfs_driver_leads_to_the_same_folder(home):
     [("192.0.2.10", "/mnt/tank/gone"), ("198.51.100.7", "/mnt/tank/photos"), ("192.0.2.10", "/../../../etc"), ("192.0.2.10", "/mnt/../../../nas")],
 )
 def test_an_export_that_is_not_there_is_an_empty_folder_of_the_rehearsal(home, server, path):
-    found, _ = folder(home, {"nfs": {"server": server, "path": path}})
+    found, _read_only = folder(home, {"nfs": {"server": server, "path": path}})
     assert found.is_relative_to(home / "missing") and list(found.iterdir()) == []
 
 
 def test_a_link_on_the_nas_leads_nowhere_else(home, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     (home / "nas/tank/mnt/tank/link").symlink_to(outside)
-    found, _ = folder(home, {"nfs": {"server": "192.0.2.10", "path": "/mnt/tank/link"}})
+    found, _read_only = folder(home, {"nfs": {"server": "192.0.2.10", "path": "/mnt/tank/link"}})
     assert found.resolve() != outside
 
 
@@ -81,7 +81,7 @@ def test_a_folder_of_this_machine_is_never_touched(home, tmp_path_factory):
         ({"persistentVolumeClaim": {"claimName": "photos"}}, claim({"hostPath": {"path": str(outside)}})),
         ({"persistentVolumeClaim": {"claimName": "photos"}}, claim({"local": {"path": str(outside)}})),
     ):
-        found, _ = folder(home, volume, *objects)
+        found, _read_only = folder(home, volume, *objects)
         assert found.is_relative_to(home) and list(found.iterdir()) == []
 
 
@@ -96,5 +96,5 @@ def test_configuration_becomes_files(home):
     found, read_only = folder(home, {"secret": {"secretName": "config", "items": [{"key": "immich.json", "path": "config/immich.json"}]}}, secret)
     assert read_only and [path.relative_to(found).as_posix() for path in found.rglob("*.json")] == ["config/immich.json"]
     assert not (found / "other").exists()
-    found, _ = folder(home, {"configMap": {"name": "plain"}}, ("ConfigMap", "immich", "plain", {"data": {"a": "1"}}))
+    found, _read_only = folder(home, {"configMap": {"name": "plain"}}, ("ConfigMap", "immich", "plain", {"data": {"a": "1"}}))
     assert (found / "a").read_text() == "1"

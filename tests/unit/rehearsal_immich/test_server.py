@@ -73,7 +73,7 @@ def modern(server: Server) -> bool:
 
 def test_a_fresh_server_wants_an_admin_once(server: Server) -> None:
     assert call(server, "GET", "/api/server/config").body["isInitialized"] is False
-    admin, _ = sign_up(server)
+    admin, _token = sign_up(server)
     assert (admin["isAdmin"], admin["email"], admin["storageLabel"]) == (True, "admin@example.net", "admin")
     assert "password" not in admin
     assert call(server, "GET", "/api/server/config").body["isInitialized"] is True
@@ -106,7 +106,7 @@ def test_errors_have_the_shape_of_their_release(server: Server, modern: bool) ->
 
 def test_null_and_nothing(server: Server, modern: bool) -> None:
     """As Immich's own tests of its endpoints expect them."""
-    _, token = sign_up(server)
+    _admin, token = sign_up(server)
     user = {"email": "b@example.net", "name": "B", "password": "b"}
     refusals = {
         "password": ("Invalid input: expected string, received null", ["password must be a string"]),
@@ -148,7 +148,7 @@ def test_permissions_of_a_key(server: Server) -> None:
 
 
 def test_a_key_gives_no_more_than_it_has(server: Server, modern: bool) -> None:
-    _, token = sign_up(server)
+    _admin, token = sign_up(server)
     key = new_key(server, token, "library.read", "apiKey.create", "apiKey.update", "apiKey.read")
     more = call(server, "POST", "/api/api-keys", {"permissions": ["library.update"]}, key=key)
     assert (more.status, more.message) == (400, "Cannot grant permissions you do not have")
@@ -160,16 +160,18 @@ def test_a_key_gives_no_more_than_it_has(server: Server, modern: bool) -> None:
     assert modern or unknown.message[0].startswith("each value in permissions must be one of the following values: ")
 
 
-@pytest.mark.parametrize(("release", "permission", "status"), [("2.5.5", "asset.replace", 201), ("3.1.0", "asset.replace", 400),
-                                                              ("3.1.0", "adminConfig.read", 400), ("3.3.5", "adminConfig.read", 201)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("release", "permission", "status"),
+    [("2.5.5", "asset.replace", 201), ("3.1.0", "asset.replace", 400), ("3.1.0", "adminConfig.read", 400), ("3.3.5", "adminConfig.read", 201)],
+)
 def test_permissions_come_and_go(release: str, permission: str, status: int, tmp_path: Path) -> None:
     with Server(release, {}, tmp_path) as server:
-        _, token = sign_up(server)
+        _admin, token = sign_up(server)
         assert call(server, "POST", "/api/api-keys", {"permissions": [permission]}, token=token).status == status
 
 
 def test_a_user_who_is_no_admin(server: Server) -> None:
-    _, token = sign_up(server)
+    _admin, token = sign_up(server)
     call(server, "POST", "/api/admin/users", {"email": "family@example.net", "name": "Family", "password": "family"}, token=token)
     theirs = call(server, "POST", "/api/auth/login", {"email": "family@example.net", "password": "family"}).body["accessToken"]
     refused = call(server, "GET", "/api/libraries", key=new_key(server, theirs, "all"))
@@ -180,7 +182,7 @@ def test_a_user_who_is_no_admin(server: Server) -> None:
 
 def test_rotation_ends_the_old_secret(tmp_path: Path) -> None:
     with Server("3.3.5", {}, tmp_path) as server:
-        _, token = sign_up(server)
+        _admin, token = sign_up(server)
         key = call(server, "POST", "/api/api-keys", {"permissions": ["all"]}, token=token).body
         assert key["id"] == key["apiKey"]["id"]
         new = call(server, "POST", f"/api/api-keys/{key['id']}/rotate", key=key["secret"]).body["secret"]
@@ -219,7 +221,7 @@ def test_users(server: Server, modern: bool) -> None:
 
 
 def test_a_deleted_user_is_gone_after_the_delay(server: Server) -> None:
-    _, token = sign_up(server)
+    _admin, token = sign_up(server)
     user = call(server, "POST", "/api/admin/users", {"email": "b@example.net", "name": "B", "password": "b"}, token=token).body
     call(server, "DELETE", f"/api/admin/users/{user['id']}", {}, token=token)
     server.nightly(days=6)
@@ -251,7 +253,7 @@ def test_libraries(server: Server, modern: bool) -> None:
 
 
 def test_config_is_kept_as_what_differs(server: Server, modern: bool) -> None:
-    _, token = sign_up(server)
+    _admin, token = sign_up(server)
     config = call(server, "GET", "/api/system-config", token=token).body
     assert config == call(server, "GET", "/api/system-config/defaults", token=token).body
     config["server"]["externalDomain"] = "https://photos.example.net/path"
@@ -275,7 +277,7 @@ def test_config_is_kept_as_what_differs(server: Server, modern: bool) -> None:
 
 
 def test_config_is_taken_whole_or_not_at_all(server: Server, modern: bool) -> None:
-    _, token = sign_up(server)
+    _admin, token = sign_up(server)
     config = call(server, "GET", "/api/system-config", token=token).body
     before = json.dumps(config)
 
@@ -308,14 +310,14 @@ def test_config_is_taken_whole_or_not_at_all(server: Server, modern: bool) -> No
 
 
 def test_a_disabled_scan_may_have_any_cron_before_3(server: Server, modern: bool) -> None:
-    _, token = sign_up(server)
+    _admin, token = sign_up(server)
     config = call(server, "GET", "/api/system-config", token=token).body
     config["library"]["scan"] = {"enabled": False, "cronExpression": "never"}
     assert call(server, "PUT", "/api/system-config", config, token=token).status == (400 if modern else 200)
 
 
 def test_a_config_file_owns_the_settings(server: Server, tmp_path: Path) -> None:
-    _, token = sign_up(server)
+    _admin, token = sign_up(server)
     (tmp_path / "media" / "immich.yaml").write_text("library: {scan: {enabled: false}}\nnonsense: {a: 1}\n")
     server.set_env(IMMICH_CONFIG_FILE="/data/immich.yaml")
     config = call(server, "GET", "/api/system-config", token=token).body
@@ -384,7 +386,7 @@ def test_markers_of_an_older_life_are_taken_over(tmp_path: Path) -> None:
 
 def test_an_upgrade_is_remembered_and_a_way_back_is_none(tmp_path: Path) -> None:
     with Server("2.5.5", {}, tmp_path) as server:
-        _, token = sign_up(server)
+        _admin, token = sign_up(server)
         config = call(server, "GET", "/api/system-config", token=token).body
         config["ffmpeg"]["crf"] = 30
         call(server, "PUT", "/api/system-config", config, token=token)
@@ -408,7 +410,7 @@ def test_versions_that_are_not_played(version: str, reason: str, tmp_path: Path)
 @pytest.mark.parametrize(("release", "has_it"), [("3.1.0", False), ("3.2.0", True), ("v3.3.1", True), ("9.9.9", True)])
 def test_a_release_in_between_has_what_it_has(release: str, has_it: bool, tmp_path: Path) -> None:
     with Server(release, {}, tmp_path) as server:
-        _, token = sign_up(server)
+        _admin, token = sign_up(server)
         assert call(server, "GET", "/api/admin/config", token=token).status == (200 if has_it else 404)
 
 
@@ -437,7 +439,7 @@ def test_a_new_database_is_an_empty_server(tmp_path: Path) -> None:
 
 
 def test_a_backup_is_a_file_in_the_media_location(server: Server, tmp_path: Path) -> None:
-    _, token = sign_up(server)
+    _admin, token = sign_up(server)
     assert call(server, "POST", "/api/jobs", {"name": "backup-database"}, token=token).status == 204
     server.wait()
     backups = [file.name for file in (tmp_path / "media" / "backups").iterdir() if file.name != ".immich"]
@@ -475,12 +477,12 @@ def test_the_service_proxy(tmp_path: Path) -> None:
 
 def test_requests_are_recorded_and_fail_on_demand(tmp_path: Path) -> None:
     with Server("3.1.0", {}, tmp_path) as server:
-        _, token = sign_up(server)
+        _admin, token = sign_up(server)
         call(server, "GET", "/api/libraries", token=token, **{"user-agent": "a test"})
         assert server.requests[-1] == ("GET", "/api/libraries", 200, "a test")
         assert [request.path for request in server.mutations] == ["/api/auth/admin-sign-up"]
         server.fail_next(2, 503)
-        assert [call(server, "GET", "/api/server/ping").status for _ in range(3)] == [503, 503, 200]
+        assert [call(server, "GET", "/api/server/ping").status for _time in range(3)] == [503, 503, 200]
         server.fail_next(how="reset")
         with pytest.raises((ConnectionError, urllib.error.URLError)):
             call(server, "GET", "/api/server/ping")
