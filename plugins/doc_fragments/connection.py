@@ -58,4 +58,6 @@ options:
   password:
     description: Password of O(email).
     type: str
+requirements:
+  - Python package C(kubernetes) 37 or later, to reach the server or a Secret through the Kubernetes API
 """

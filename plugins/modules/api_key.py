@@ -100,13 +100,15 @@ requests:
   returned: always
 """
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible_collections.homelab.immich.plugins.module_utils.immich import api_keys, versions
 from ansible_collections.homelab.immich.plugins.module_utils.immich.changes import Change
 from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client, ImmichError
-from ansible_collections.homelab.immich.plugins.module_utils.immich.key_store import KeyStore
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
+
+if TYPE_CHECKING:
+    from ansible_collections.homelab.immich.plugins.module_utils.immich.key_store import KeyStore
 
 KEY_SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -154,6 +156,9 @@ def ensure_present(module: ImmichModule, api: Client) -> dict[str, Any]:
 
 def open_store(module: ImmichModule) -> KeyStore:
     """Reach the Secret that keeps the key."""
+    # only here: the Kubernetes library takes a third of a second to import
+    from ansible_collections.homelab.immich.plugins.module_utils.immich.key_store import KeyStore
+
     where = {option: module.params[option] for option in ("namespace", "kubeconfig", "context", "rehearsal")}
     return KeyStore(module.params["store"], read_only=module.check_mode, **where)
 

@@ -72,6 +72,7 @@ options:
       - Written after a run that was not a check. Without it nothing is remembered.
     type: path
 requirements:
+  - Python package C(kubernetes) 37 or later
   - Kubernetes 1.30 or later
 author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:

@@ -102,6 +102,7 @@ options:
     type: bool
     default: false
 requirements:
+  - Python package C(kubernetes) 37 or later
   - Kubernetes 1.30 or later
 author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:

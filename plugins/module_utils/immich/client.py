@@ -113,39 +113,32 @@ class UrllibTransport:
         url: str,
         *,
         rehearsal: bool = False,
-        context: ssl.SSLContext | None = None,
         ca_cert: str | None = None,
         validate_certs: bool = True,
-        headers: Mapping[str, str] | None = None,
-        proxy: str | None = None,
     ) -> None:
-        """Without `context` certificates are checked as `ca_cert` and `validate_certs` say; without `proxy` the environment names it, "" is none."""
         self.base = _checked(url, rehearsal)
-        self._headers = dict(headers or {})
-        if context is None and self.base.startswith("https:"):
-            context = _tls(ca_cert, validate_certs)
         # a proxy from the environment would lead a rehearsal out of this machine
-        proxies = None if proxy is None and not rehearsal else {scheme: proxy for scheme in ("http", "https") if proxy and not rehearsal}
-        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler(proxies), _AnyStatus()]
-        if context is not None:
-            handlers.append(urllib.request.HTTPSHandler(context=context))
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({} if rehearsal else None), _AnyStatus()]
+        if self.base.startswith("https:"):
+            handlers.append(urllib.request.HTTPSHandler(context=_tls(ca_cert, validate_certs)))
         self._opener = urllib.request.build_opener(*handlers)
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Response:
         """Send one request and read the whole response."""
-        request = urllib.request.Request(self.base + path, data=body, method=method, headers={**headers, **self._headers})
+        request = urllib.request.Request(self.base + path, data=body, method=method, headers=dict(headers))
         try:
             with self._opener.open(request, timeout=timeout) as response:
                 return Response(response.status, {name.lower(): value for name, value in response.headers.items()}, response.read())
         except urllib.error.URLError as error:
-            reason = error.reason if isinstance(error.reason, Exception) else error
-            raise TransportError(_words(reason, timeout), sent=not _never_sent(reason)) from error
+            raise no_response(error.reason if isinstance(error.reason, Exception) else error, timeout) from error
         except (OSError, http.client.HTTPException) as error:
-            raise TransportError(_words(error, timeout), sent=not _never_sent(error)) from error
+            raise no_response(error, timeout) from error
 
 
-def _never_sent(error: BaseException) -> bool:
-    return isinstance(error, ConnectionRefusedError | socket.gaierror | ssl.SSLCertVerificationError)
+def no_response(error: BaseException, timeout: float) -> TransportError:
+    """What a person is told of an error of a socket, or of what lies above it."""
+    never_sent = isinstance(error, ConnectionRefusedError | socket.gaierror | ssl.SSLCertVerificationError)
+    return TransportError(_words(error, timeout), sent=not never_sent)
 
 
 def _words(error: BaseException, timeout: float) -> str:

@@ -5,34 +5,44 @@
 
 from __future__ import annotations
 
-import functools
-import ssl
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ..kubernetes.client import HTTPError, cause
 from ..kubernetes.kubeconfig import KubeconfigError, access
-from .client import ImmichError, UrllibTransport
+from .client import ImmichError, Response, no_response
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
 
 _PORT = "2283"
 
 
-def transport(*, kubeconfig: str | None, context: str | None, namespace: str, service: str, rehearsal: bool) -> UrllibTransport:
+class KubernetesTransport:
+    """HTTP by the connections of the Kubernetes library, with the certificates, the credentials and the proxy of the kubeconfig."""
+
+    def __init__(self, cluster: ApiClient, path: str) -> None:
+        self.base = f"{cluster.configuration.host}{path}"
+        self._cluster = cluster
+
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Response:
+        """Send one request and read the whole response."""
+        pool = self._cluster.rest_client.pool_manager
+        headers = {**self._cluster.default_headers, **headers}
+        try:
+            # retries=False: no redirect is followed either
+            answer = pool.request(method, self.base + path, body=body, headers=headers, timeout=timeout, retries=False)
+        except HTTPError as error:
+            raise no_response(cause(error), timeout) from error
+        return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+
+
+def transport(*, kubeconfig: str | None, context: str | None, namespace: str, service: str, rehearsal: bool) -> KubernetesTransport:
     """Make a transport to a Service of the cluster that a kubeconfig context names."""
     try:
         cluster = access(kubeconfig, context, rehearsal)
     except KubeconfigError as error:
         raise ImmichError(str(error)) from error
-    if cluster.tls is not None and cluster.tls_server_name:
-        # urllib has no option for the name to check the certificate against
-        cluster.tls.wrap_socket = functools.partial(_wrap, cluster.tls, cluster.tls_server_name)  # type: ignore[method-assign]
     name, _colon, port = service.partition(":")
-    return UrllibTransport(
-        f"{cluster.server}/api/v1/namespaces/{quote(namespace, safe='')}/services/{quote(name, safe='')}:{port or _PORT}/proxy",
-        rehearsal=rehearsal,
-        context=cluster.tls,
-        headers=cluster.headers,
-        proxy=cluster.proxy,
-    )
-
-
-def _wrap(context: ssl.SSLContext, name: str, *args: object, **kwargs: object) -> ssl.SSLSocket:
-    return ssl.SSLContext.wrap_socket(context, *args, **{**kwargs, "server_hostname": name})  # type: ignore[arg-type]
+    return KubernetesTransport(cluster, f"/api/v1/namespaces/{quote(namespace, safe='')}/services/{quote(name, safe='')}:{port or _PORT}/proxy")

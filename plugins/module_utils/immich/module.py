@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from . import kubernetes_proxy
 from .changes import Change, Plan, PlanErrors
 from .client import Client, ImmichError, Transport, UrllibTransport
 
@@ -113,7 +112,9 @@ class ImmichModule:
             raise ImmichError("url is not given, and this is a rehearsal; take the connection options from the lookup homelab.immich.connection.")
         if not (given["context"] or given["kubeconfig"]):
             raise ImmichError("There is no way to Immich; give url, or context (and kubeconfig) to reach it through the Kubernetes API.")
-        return kubernetes_proxy.transport(
+        from .kubernetes_proxy import transport  # only here: the Kubernetes library takes a third of a second to import
+
+        return transport(
             kubeconfig=given["kubeconfig"],
             context=given["context"],
             namespace=given["namespace"],

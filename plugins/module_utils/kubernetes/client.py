@@ -1,22 +1,25 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Kubernetes client of the verbs that this collection uses: JSON in, JSON out, one connection."""
+"""The verbs that this collection uses, sent by the connections of the Kubernetes library: JSON in, JSON out."""
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
-import time
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import Access
+try:
+    from urllib3 import Retry
+    from urllib3.exceptions import HTTPError
+except ImportError:
+    HTTPError = Retry = None  # it comes with the Kubernetes library; access() says what is missing
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
 
 FIELD_MANAGER = "homelab.immich"
-USER_AGENT = "homelab.immich (ansible)"
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 Object = dict[str, Any]
 
@@ -55,11 +58,13 @@ class Resource:
 class Client:
     """One API server. In check mode (C(read_only)) nothing but reads and server-side dry runs leaves it."""
 
-    def __init__(self, access: Access, read_only: bool = False, timeout: float = 30) -> None:
-        self._access = access
+    def __init__(self, api: ApiClient, read_only: bool = False, timeout: float = 30) -> None:
+        self._api = api
+        self._server = api.configuration.host
         self._read_only = read_only
         self._timeout = timeout
-        self._connection: http.client.HTTPConnection | None = None
+        # Busy (429, 503 with Retry-After): asked again. A kept connection that was closed meanwhile: opened again. No server: said at once.
+        self._retry = Retry(total=4, connect=0, read=1, other=0, allowed_methods=None, retry_after_max=5)
         self._resources: dict[tuple[str, str], Resource] | None = None
         self.requests = 0
 
@@ -126,7 +131,7 @@ class Client:
             for root in ("/api", "/apis"):
                 answer = self.request("GET", root, accept=DISCOVERY)
                 if answer.get("kind") != "APIGroupDiscoveryList":
-                    raise Unreachable(f"{self._access.server} does not answer as Kubernetes 1.30 or later does.")
+                    raise Unreachable(f"{self._server} does not answer as Kubernetes 1.30 or later does.")
                 for group in answer["items"]:
                     name = group["metadata"].get("name", "")
                     for version in group["versions"]:
@@ -154,53 +159,20 @@ class Client:
         query = {key: value for key, value in (query or {}).items() if value}
         if dry_run:
             query["dryRun"] = "All"
-        target = f"{urlsplit(self._access.server).path}{path}{'?' + urlencode(query) if query else ''}"
-        headers = {**self._access.headers, "Accept": accept, "User-Agent": USER_AGENT}
-        payload = None
-        if body is not None:
-            payload = json.dumps(body).encode()
-            headers["Content-Type"] = content_type
-        for attempt in range(5):
-            self.requests += 1
-            status, retry_after, data = self._send(method, target, payload, headers)
-            if status not in (429, 503) or not retry_after or attempt == 4:
-                break
-            time.sleep(min(float(retry_after), 5.0))
-        return self._answer(status, data)
-
-    def _send(self, method: str, target: str, payload: bytes | None, headers: dict[str, str]) -> tuple[int, str, bytes]:
-        fresh = self._connection is None
+        url = f"{self._server}{path}{'?' + urlencode(query) if query else ''}"
+        headers = {**self._api.default_headers, "Accept": accept, **({} if body is None else {"Content-Type": content_type})}
+        payload = None if body is None else json.dumps(body)
+        # a POST whose answer was lost may have been done
+        retries = self._retry.new(read=0) if method == "POST" else self._retry
+        pool = self._api.rest_client.pool_manager
         try:
-            if self._connection is None:
-                self._connection = self._connect()
-            self._connection.request(method, target, payload, headers)
-            response = self._connection.getresponse()
-            return response.status, response.headers.get("Retry-After", ""), response.read()
-        except (OSError, http.client.HTTPException) as error:
-            if self._connection:
-                self._connection.close()
-            self._connection = None
-            # A kept connection that the server has closed meanwhile; a POST is not repeated, it may have been done.
-            if not fresh and method != "POST":
-                return self._send(method, target, payload, headers)
-            detail = getattr(error, "reason", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
-            raise Unreachable(f"The Kubernetes API server {self._access.server} does not answer: {detail}.") from None
-
-    def _connect(self) -> http.client.HTTPConnection:
-        url = urlsplit(self._access.server)
-        host = url.hostname or ""
-        port = url.port or (443 if url.scheme == "https" else 80)
-        proxy = urlsplit(self._access.proxy)
-        there = (proxy.hostname or "", proxy.port or 80) if self._access.proxy else (host, port)
-        if self._access.tls is None:
-            connection: http.client.HTTPConnection = http.client.HTTPConnection(*there, timeout=self._timeout)
-        else:
-            connection = _NamedTLS(*there, timeout=self._timeout, context=self._access.tls)
-            connection.name = self._access.tls_server_name
-        if self._access.proxy:
-            login = base64.b64encode(f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}".encode()).decode()
-            connection.set_tunnel(host, port, {"Proxy-Authorization": f"Basic {login}"} if proxy.username else {})
-        return connection
+            answer = pool.request(method, url, body=payload, headers=headers, timeout=self._timeout, retries=retries, redirect=False)
+        except HTTPError as error:
+            reason = cause(error)
+            detail = getattr(reason, "verify_message", "") or getattr(reason, "strerror", "") or str(reason) or type(reason).__name__
+            raise Unreachable(f"The Kubernetes API server {self._server} does not answer: {detail}.") from None
+        self.requests += 1 + len(answer.retries.history)
+        return self._answer(answer.status, answer.data)
 
     def _answer(self, status: int, data: bytes) -> Object:
         try:
@@ -211,15 +183,11 @@ class Client:
             return answer
         message = answer.get("message") or f"HTTP {status}"
         if status == 401:
-            raise Unreachable(f"{self._access.server} does not accept the credentials of the kubeconfig (401 {message}).")
+            raise Unreachable(f"{self._server} does not accept the credentials of the kubeconfig (401 {message}).")
         raise ApiError(status, message, answer.get("reason", ""), (answer.get("details") or {}).get("causes"))
 
 
-class _NamedTLS(http.client.HTTPSConnection):
-    """HTTPS whose certificate may be for another name (tls-server-name of a kubeconfig)."""
-
-    name = ""
-
-    def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.name or self._tunnel_host or self.host)
+def cause(error: BaseException) -> BaseException:
+    """What went wrong below the errors that the library wraps around it."""
+    inner = error.__cause__ or next((part for part in reversed(error.args) if isinstance(part, BaseException)), None)
+    return cause(inner) if inner else error

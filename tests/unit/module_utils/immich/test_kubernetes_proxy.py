@@ -9,6 +9,8 @@ import base64
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,21 +64,47 @@ def test_a_context_that_is_not_there_lists_those_that_are(tmp_path: Path) -> Non
         reach(kubeconfig(tmp_path, "https://127.0.0.1:6443"), context="other")
 
 
-def test_the_certificate_may_be_for_the_name_that_the_kubeconfig_gives(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("cluster.example.net").configure_cert(context)
+def test_a_redirect_is_not_followed(scripted: Any, tmp_path: Path) -> None:
+    scripted.say({}, status=302, location="https://login.example.net/")
+    with pytest.raises(ImmichError, match="redirect to https://login.example.net, which is not followed"):
+        reach(kubeconfig(tmp_path, scripted.url)).get("/libraries", doing="list")
+    assert len(scripted.seen) == 1
+
+
+def test_an_api_server_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
+    api = Client(transport(kubeconfig=kubeconfig(tmp_path, "http://127.0.0.1:9"), context="homelab", namespace="a", service="b", rehearsal=True), timeout=0.1)
+    with pytest.raises(ImmichError, match="Could not list: .*: connection refused; check the address"):
+        api.get("/libraries", doing="list")
+
+
+@contextmanager
+def serving(context: ssl.SSLContext) -> Iterator[str]:
+    """An API server that answers one request with an empty list."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             plain, _address = listener.accept()
-            with context.wrap_socket(plain, server_side=True) as secured:
-                secured.recv(65536)
-                secured.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]")
+            try:
+                with context.wrap_socket(plain, server_side=True) as secured:
+                    secured.recv(65536)
+                    secured.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]")
+            except ssl.SSLError:
+                plain.close()  # the client does not trust the certificate
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        settings = {"certificate-authority-data": base64.b64encode(authority.cert_pem.bytes()).decode(), "tls-server-name": "cluster.example.net"}
-        path = kubeconfig(tmp_path, f"https://127.0.0.1:{listener.getsockname()[1]}", **settings)
-        assert reach(path).get("/libraries", doing="list") == []
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
         thread.join(timeout=10)
+
+
+def test_the_certificate_may_be_for_the_name_that_the_kubeconfig_gives(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("cluster.example.net").configure_cert(context)
+    settings = {"certificate-authority-data": base64.b64encode(authority.cert_pem.bytes()).decode()}
+    with serving(context) as server:
+        assert reach(kubeconfig(tmp_path, server, **settings, **{"tls-server-name": "cluster.example.net"})).get("/libraries", doing="list") == []
+    with serving(context) as server, pytest.raises(ImmichError, match="its TLS certificate is not trusted .*127.0.0.1"):
+        Client(transport(kubeconfig=kubeconfig(tmp_path, server, **settings), context="homelab", namespace="a", service="b", rehearsal=True), timeout=0.1).get(
+            "/libraries", doing="list"
+        )
