@@ -55,27 +55,14 @@ options:
     description: Change nothing, only wait. The action runs the module so, for a few seconds at a time, to show progress.
     type: bool
     default: false
-  kubeconfig:
-    description: Path of the kubeconfig. Without it C(KUBECONFIG) or C(~/.kube/config), as kubectl has it. C(K8S_AUTH_*) variables are not read.
-    type: path
-  context:
-    description: The context of the kubeconfig.
-    type: str
-    required: true
-  rehearsal:
-    description: Refuse every API server that is not on this machine, and use no proxy.
-    type: bool
-    default: false
   memory:
     description:
       - A file on the control node that remembers which cluster was applied to, for M(homelab.immich.cluster_check) of the next run.
       - Written after a run that was not a check. Without it nothing is remembered.
     type: path
-requirements:
-  - Python package C(kubernetes) 37 or later
-  - Kubernetes 1.30 or later
 author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:
+  - homelab.immich.kubernetes
   - homelab.immich.attributes
 """
 

@@ -90,22 +90,9 @@ options:
   memory:
     description: The file on the control node in which M(homelab.immich.apply) remembers the cluster of the last run.
     type: path
-  kubeconfig:
-    description: Path of the kubeconfig. Without it C(KUBECONFIG) or C(~/.kube/config), as kubectl has it. C(K8S_AUTH_*) variables are not read.
-    type: path
-  context:
-    description: The context of the kubeconfig.
-    type: str
-    required: true
-  rehearsal:
-    description: Refuse every address that is not on this machine, and use no proxy.
-    type: bool
-    default: false
-requirements:
-  - Python package C(kubernetes) 37 or later
-  - Kubernetes 1.30 or later
 author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:
+  - homelab.immich.kubernetes
   - homelab.immich.attributes.read_only
 """
 
