@@ -11,7 +11,7 @@ REHEARSAL := PYTHONPATH=collections $(BIN)/python -m ansible_collections.homelab
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help site rehearse status down test lint unit contract acceptance sanity bench docs golden
+.PHONY: help site rehearse status down test lint unit contract molecule acceptance sanity bench docs golden
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ status: $(VENV)/.run ## Show what the rehearsal of INVENTORY runs
 down: $(VENV)/.run ## Stop every rehearsal and remove what it left, caches aside
 	@$(REHEARSAL) down --all
 
-test: lint unit contract acceptance sanity ## Everything that must pass before a change lands
+test: lint unit contract molecule acceptance sanity ## Everything that must pass before a change lands
 
 lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint, changelog fragments
 	@ruff check .
@@ -41,6 +41,9 @@ unit: $(VENV)/.dev ## Pure functions, modules against the stand-ins, golden file
 
 contract: $(VENV)/.dev ## The stand-ins against the real API contracts
 	@pytest tests/contract $(ARGS)
+
+molecule: $(VENV)/.dev ## Each cluster role by itself, on one rehearsal (ARGS="-s storage" runs one)
+	@IMMICH_REHEARSAL=molecule-$$$$ MOLECULE_GLOB='molecule/*/molecule.yml' molecule --base-config molecule/config.yml test $(or $(ARGS),--all)
 
 acceptance: $(VENV)/.dev ## The main job, end to end, in a rehearsal of its own
 	@pytest tests/acceptance $(ARGS)
