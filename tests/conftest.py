@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 from ansible.plugins.loader import init_plugin_loader
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+# A shell starts what runs in the background with Ctrl-C ignored, and every process inherits that; tests interrupt theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Ansible's importer, before a test imports anything of the collection: without it no plugin is found by its full name.
 init_plugin_loader([str(CHECKOUT / "collections")])
