@@ -109,7 +109,7 @@ pruned:
   type: list
   elements: str
 leftovers:
-  description: Objects of this instance that are no longer wanted and may hold data, each with the command that removes it.
+  description: Objects of this instance that are no longer wanted and may hold data, each with how to remove it.
   returned: with O(prune)
   type: list
   elements: dict
@@ -118,7 +118,7 @@ leftovers:
       description: The object.
       type: str
     command:
-      description: The command that removes it, for a person to run.
+      description: The command that removes it, for a person to run. For a database a text that says to back it up first.
       type: str
 ready:
   description: Whether everything is ready.

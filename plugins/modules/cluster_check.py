@@ -188,7 +188,7 @@ def main() -> None:
     module.exit_json(
         changed=False,
         deployed=identity.deployed(wanted, found),
-        initialized=identity.initialized(found),
+        initialized=identity.initialized(wanted, found),
         cluster_uid=found.cluster_uid,
         versions=identity.running_versions(wanted, found),
     )

@@ -468,7 +468,8 @@ def test_only_what_holds_no_data_is_pruned_and_the_rest_is_listed(ready):
     assert check["pruned"] == result["pruned"] == [plan.title(item) for item in gone[:1] + gone[2:3] + gone[1:2] + gone[3:]]
     assert check["diff"] == result["diff"]
     assert [item["object"] for item in result["leftovers"]] == [plan.title(item) for item in holds]
-    assert result["leftovers"][0]["command"] == f"kubectl --context rehearsal delete persistentvolumeclaim old -n {ready.namespace}"
+    removal = f"kubectl --context rehearsal delete persistentvolumeclaim old -n {ready.namespace}  # with reclaim policy Delete its data goes too"
+    assert result["leftovers"][0]["command"] == removal
     assert [item for item in gone if ready.live(item)] == []
     assert all(ready.live(item) for item in kept + holds + others)
     again = ready.apply(*kept, prune=True)
@@ -543,7 +544,7 @@ def test_a_look_at_a_cluster_finds_what_the_rules_need(ready):
     )
     wanted = identity.Wanted(instance=ready.namespace, name="immich", namespace=ready.namespace, version="v3.3.5", hosts=[f"{ready.namespace}.example.net"])
     found = identity.look(ready.connect(read_only=True), wanted)
-    assert identity.initialized(found)
+    assert identity.initialized(wanted, found)
     assert found.cluster_uid
     assert [item["metadata"]["name"] for item in found.storage_classes if item["metadata"]["name"] == "longhorn"]
     assert not [problem for problem in identity.problems(wanted, found) if "already leads elsewhere" in problem]

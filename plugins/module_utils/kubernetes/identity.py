@@ -58,6 +58,7 @@ class Found:
 
     cluster_uid: str = ""
     config: Object | None = None  # the ConfigMap of the instance
+    api_key: bool = False  # the Secret with the API key that a set up instance gave us is there
     workloads: list[Object] = field(default_factory=list)  # of the namespace
     clusters: list[Object] | None = field(default_factory=list)  # of the namespace; None without CloudNativePG
     labelled: list[Object] = field(default_factory=list)  # carries the label of the instance, in any namespace
@@ -96,6 +97,7 @@ def look(client: Client, wanted: Wanted) -> Found:
 
     config = client.resource("v1", "ConfigMap")
     found.config = client.get(config, f"{wanted.name}-instance", wanted.namespace) if config else None
+    found.api_key = _has_api_key(client, wanted)
     found.workloads = [item for kind in ("Deployment", "StatefulSet") for item in every("apps/v1", kind, wanted.namespace) or []]
     found.clusters = every("postgresql.cnpg.io/v1", "Cluster", wanted.namespace)
     mine = selector(wanted.instance)
@@ -107,9 +109,21 @@ def look(client: Client, wanted: Wanted) -> Found:
     return found
 
 
+def _has_api_key(client: Client, wanted: Wanted) -> bool:
+    """Whether our Secret with the API key exists. One of somebody else, such as of a dashboard, says nothing about this instance."""
+    secret = client.resource("v1", "Secret")
+    try:
+        live = client.get(secret, f"{wanted.name}-api-key", wanted.namespace) if secret else None
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return False
+    return live is not None and not owner(live, wanted.instance)
+
+
 def problems(wanted: Wanted, found: Found) -> list[str]:
     """Why this run must not go on, all at once."""
-    rules = (same_cluster, one_namespace, prerequisites, versions, strangers, hosts, database_there, empty_database)
+    rules = (same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, database_there, empty_database)
     return [problem for rule in rules for problem in rule(wanted, found)]
 
 
@@ -145,6 +159,21 @@ def one_namespace(wanted: Wanted, found: Found) -> list[str]:
         f"{wanted.instance} already runs in namespace {other}, and immich_namespace is {wanted.namespace}: its photos would be doubled, not moved."
         f" Set immich_namespace: {other}, or give this host of the inventory another name."
         for other in others
+    ]
+
+
+def one_name(wanted: Wanted, found: Found) -> list[str]:
+    """The instance keeps its name: every object would be made anew under another one, beside the old ones."""
+    names = {
+        item["metadata"]["name"].removesuffix("-instance")
+        for item in found.labelled
+        if item["kind"] == "ConfigMap" and item["metadata"]["namespace"] == wanted.namespace and item["metadata"]["name"].endswith("-instance")
+    }
+    return [
+        f"{wanted.instance} already runs in namespace {wanted.namespace} under the name {other}, and immich_name is {wanted.name}: a second, empty Immich"
+        f" would be made beside it. Set immich_name: {other}; a rename means moving database and volumes by hand"
+        f" and then deleting ConfigMap {wanted.namespace}/{other}-instance."
+        for other in sorted(names - {wanted.name})
     ]
 
 
@@ -194,7 +223,7 @@ def running_versions(wanted: Wanted, found: Found) -> dict[str, str]:
     match = re.match(r"v?(\d+(?:\.\d+)*)(?:-v?(\d+(?:\.\d+)+))?", _tag(image))
     return {
         # an image may not say, a server may be gone; what was set up once has a database of the version that is noted
-        "immich": immich if _numbers(immich) else found.data().get("version", "") if initialized(found) else "",
+        "immich": immich if _numbers(immich) else found.data().get("version", "") if initialized(wanted, found) else "",
         "postgres": match[1] if match else str((status.get("pgDataImageInfo") or {}).get("majorVersion") or ""),
         "vectorchord": (match[2] or "") if match else "",
     }
@@ -249,18 +278,21 @@ def hosts(wanted: Wanted, found: Found) -> list[str]:
 
 def database_there(wanted: Wanted, found: Found) -> list[str]:
     """An instance that has been set up still has its database."""
-    if wanted.database_provider != "cnpg" or not initialized(found) or found.clusters is None or found.database(wanted):
+    if wanted.database_provider != "cnpg" or not initialized(wanted, found) or found.clusters is None or found.database(wanted):
         return []
     return [
         f"{wanted.instance} has been set up, but its database Cluster {wanted.namespace}/{wanted.database_cluster} is gone:"
         " an empty one would forget every album, face and edit. Restore it, or correct immich_database_cluster; to begin anew,"
-        f" kubectl delete configmap {wanted.name}-instance -n {wanted.namespace}, and run again."
+        f" kubectl delete configmap/{wanted.name}-instance secret/{wanted.name}-api-key deployment/{wanted.name}-server -n {wanted.namespace}"
+        " --ignore-not-found, and run again."
     ]
 
 
 def empty_database(wanted: Wanted, found: Found) -> list[str]:
     """No new, empty database beside a media folder that an Immich has written to."""
-    if not wanted.media_markers or wanted.accept_existing_media or initialized(found) or wanted.database_provider != "cnpg" or found.database(wanted):
+    if not wanted.media_markers or wanted.accept_existing_media or initialized(wanted, found):
+        return []
+    if wanted.database_provider != "cnpg" or found.database(wanted):
         return []
     return [
         "The media volume already holds an Immich's files (.immich), and there is no database for them: a new, empty one would not know any of these photos."
@@ -268,9 +300,9 @@ def empty_database(wanted: Wanted, found: Found) -> list[str]:
     ]
 
 
-def initialized(found: Found) -> bool:
-    """Whether the first administrator was made."""
-    return found.data().get("initialized") == "true"
+def initialized(wanted: Wanted, found: Found) -> bool:
+    """Whether the first administrator was made. A ConfigMap that somebody deleted must not open the setup again."""
+    return found.data().get("initialized") == "true" or found.api_key or (deployed(wanted, found) and _setup_closed(found.server(wanted)))
 
 
 def deployed(wanted: Wanted, found: Found) -> bool:
@@ -338,6 +370,11 @@ def _numbers(version: str) -> list[int]:
 
 def _images(workload: Object) -> list[str]:
     return [container.get("image", "") for container in workload["spec"]["template"]["spec"].get("containers") or []]
+
+
+def _setup_closed(server: Object) -> bool:
+    variables = [variable for container in server["spec"]["template"]["spec"].get("containers") or [] for variable in container.get("env") or []]
+    return any(variable["name"] == "IMMICH_ALLOW_SETUP" and variable.get("value") == "false" for variable in variables)
 
 
 def _tag(image: str) -> str:

@@ -359,9 +359,13 @@ def prune(client: Client, wanted: list[Object], instance: str, check_mode: bool)
 
 
 def removal(live: Object, context: str, kubeconfig: str) -> str:
-    """The command that removes an object we do not remove ourselves."""
-    where = f"{f' --kubeconfig {kubeconfig}' if kubeconfig else ''} --context {context}"
-    return f"kubectl{where} delete {live['kind'].lower()} {_where(live)}"
+    """How a person removes an object we do not remove ourselves: a command, but none to paste where a database would go."""
+    kubectl = f"kubectl{f' --kubeconfig {kubeconfig}' if kubeconfig else ''} --context {context}"
+    kind, group = live["kind"].lower(), live["apiVersion"].rpartition("/")[0]
+    if group == "postgresql.cnpg.io" and live["kind"] in ("Cluster", "Database"):
+        return f"it holds the database, so back that up first, then delete it by hand; to look at it, {kubectl} get {kind}.{group} {_where(live)}"
+    loses = "  # with reclaim policy Delete its data goes too" if live["kind"] == "PersistentVolumeClaim" else ""
+    return f"{kubectl} delete {kind} {_where(live)}{loses}"
 
 
 def _where(live: Object) -> str:

@@ -10,7 +10,8 @@ import json
 import threading
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory, plan
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.identity import Found, Wanted
 
 OURS = {"app.kubernetes.io/managed-by": "homelab.immich", "homelab.immich/instance": "photos"}
@@ -22,9 +23,10 @@ def thing(kind, name, labels=None, namespace="immich", **more):
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": labels or {}}, **more}
 
 
-def server(image=IMAGE, labels=None, name="immich-server", claims=()):
+def server(image=IMAGE, labels=None, name="immich-server", claims=(), env=()):
     volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claims]
-    return thing("Deployment", name, OURS if labels is None else labels, spec={"template": {"spec": {"containers": [{"image": image}], "volumes": volumes}}})
+    container = {"image": image, "env": [{"name": variable, "value": value} for variable, value in env]}
+    return thing("Deployment", name, OURS if labels is None else labels, spec={"template": {"spec": {"containers": [container], "volumes": volumes}}})
 
 
 def database(image=VECTORCHORD, labels=None, name="immich-db", **status):
@@ -62,13 +64,13 @@ def running(**more):
 def test_an_empty_cluster_is_fine():
     assert identity.problems(wanted(), found()) == []
     assert not identity.deployed(wanted(), found())
-    assert not identity.initialized(found())
+    assert not identity.initialized(wanted(), found())
 
 
 def test_what_the_last_run_left_is_fine():
     assert identity.problems(wanted(), running(memory={"cluster_uid": "here"})) == []
     assert identity.deployed(wanted(), running())
-    assert identity.initialized(running())
+    assert identity.initialized(wanted(), running())
     assert identity.running_versions(wanted(), running()) == {"immich": "v3.3.5", "postgres": "17.10", "vectorchord": "1.1.1"}
 
 
@@ -137,6 +139,16 @@ def test_the_instance_in_another_namespace_is_refused():
     assert "immich_namespace: old" in problem
 
 
+def test_another_name_for_an_instance_that_runs_is_refused():
+    [problem] = identity.problems(wanted(name="photos", database_cluster="photos-db"), running(config=None))
+    assert problem == (
+        "photos already runs in namespace immich under the name immich, and immich_name is photos: a second, empty Immich would be made beside it."
+        " Set immich_name: immich; a rename means moving database and volumes by hand and then deleting ConfigMap immich/immich-instance."
+    )
+    other = found(labelled=[thing("ConfigMap", "settings", OURS), thing("Deployment", "old-instance", OURS)])
+    assert identity.problems(wanted(), other) == []
+
+
 def test_without_cloudnativepg_one_sentence_says_how_to_get_it():
     [problem] = identity.problems(wanted(), found(clusters=None))
     assert "Install CloudNativePG" in problem
@@ -203,8 +215,74 @@ def test_our_own_way_in_and_the_solver_of_a_certificate_are_fine():
 def test_an_instance_whose_database_is_gone_is_refused():
     [problem] = identity.problems(wanted(), running(clusters=[]))
     assert "Cluster immich/immich-db is gone" in problem
-    assert "kubectl delete configmap immich-instance" in problem
+    assert "kubectl delete configmap/immich-instance secret/immich-api-key deployment/immich-server -n immich --ignore-not-found, and run again." in problem
     assert identity.problems(wanted(), running(clusters=[], config=config(initialized="false"))) == []
+
+
+CLOSED = [("IMMICH_ALLOW_SETUP", "false")]
+
+
+@pytest.mark.parametrize("traces", [{"api_key": True}, {"workloads": [server(env=CLOSED)]}])
+def test_an_instance_whose_configmap_was_deleted_by_hand_stays_set_up(traces):
+    assert identity.initialized(wanted(), running(config=None, **traces))
+    [problem] = identity.problems(wanted(), running(config=None, clusters=[], **traces))
+    assert "photos has been set up, but its database Cluster immich/immich-db is gone" in problem
+
+
+@pytest.mark.parametrize("workload", [server(), server(env=[("IMMICH_ALLOW_SETUP", "true")]), server(env=CLOSED, labels={})])
+def test_a_server_of_ours_that_allows_the_setup_or_one_of_others_is_not_set_up(workload):
+    assert not identity.initialized(wanted(), found(workloads=[workload]))
+
+
+# as the key store writes it: applied by us, without the label of the instance
+KEY = thing("Secret", "immich-api-key", {"app.kubernetes.io/managed-by": "homelab.immich"})
+KEY["metadata"]["managedFields"] = [{"manager": "homelab.immich", "operation": "Apply"}]
+
+
+class Secrets:
+    """A client of a cluster that has this answer for the Secret."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def resource(self, api_version, kind):
+        return api_version, kind
+
+    def get(self, resource, name, namespace):
+        assert (resource, name, namespace) == (("v1", "Secret"), "immich-api-key", "immich")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "there"),
+    [
+        (KEY, True),
+        (thing("Secret", "immich-api-key", {}), False),
+        (None, False),
+        (ApiError(403, "secrets is forbidden"), False),
+    ],
+)
+def test_only_our_own_secret_with_the_api_key_counts(answer, there):
+    assert identity._has_api_key(Secrets(answer), wanted()) is there
+
+
+def leftover(kind, api_version, name="old"):
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "immich"}}
+
+
+@pytest.mark.parametrize(("kind", "resource"), [("Cluster", "cluster.postgresql.cnpg.io"), ("Database", "database.postgresql.cnpg.io")])
+def test_no_command_that_deletes_a_database_is_printed(kind, resource):
+    text = plan.removal(leftover(kind, "postgresql.cnpg.io/v1"), "home", "")
+    look = f"kubectl --context home get {resource} old -n immich"
+    assert text == f"it holds the database, so back that up first, then delete it by hand; to look at it, {look}"
+
+
+def test_the_command_that_deletes_a_claim_says_what_goes_with_it():
+    text = plan.removal(leftover("PersistentVolumeClaim", "v1"), "home", "/tmp/kube")
+    assert text == ("kubectl --kubeconfig /tmp/kube --context home delete persistentvolumeclaim old -n immich  # with reclaim policy Delete its data goes too")
+    assert plan.removal(leftover("Secret", "v1"), "home", "") == "kubectl --context home delete secret old -n immich"
 
 
 def test_an_empty_database_beside_old_photos_is_refused():
