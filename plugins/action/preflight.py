@@ -11,7 +11,7 @@ from pathlib import Path as Folder
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.immich.plugins.plugin_utils import preflight
 from ansible_collections.homelab.immich.plugins.plugin_utils.preflight import report, specs
@@ -36,6 +36,9 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         self.validate_argument_spec(argument_spec={})
+        connection = variables.get("ansible_connection", "local")
+        if connection != "local":  # only the command line can say so here, the play says local
+            raise AnsibleActionFail(f"ansible_connection is {connection}, and all of this runs on the control node. Remove it from the command line.")
         known = specs.read(ROLES)
         given = self._given(variables, known)
         problems = preflight.check([one for one, _raw in given], known)

@@ -48,6 +48,7 @@ class ActionModule(ActionBase):
                 "applied": {"type": "list", "elements": "dict", "default": []},
                 "configured": {"type": "dict", "default": {}},
                 "reached": {"type": "bool", "default": True},
+                "initialized": {"type": "bool", "default": False},
             }
         )
         instance = {name: self._templar.template(variables[name]) for name in SHOWN if name in variables}
@@ -57,7 +58,7 @@ class ActionModule(ActionBase):
             name: {key: hostvars[name].get(key) for key in ("nas_provider", "__nas_verified")} for name in variables.get("groups", {}).get("nas", [])
         }
         check = bool(self._task.check_mode)
-        lines = summary.rows(instance, nas, options["applied"], options["configured"], options["reached"], check)
+        lines = summary.rows(instance, nas, options["applied"], options["configured"], options["reached"], check, options["initialized"])
         text = summary.render(summary.heading(instance, check), lines, self._next_steps(instance, variables))
         self._display.display(text, color=C.COLOR_OK)
         return {"changed": False, "summary": text.splitlines()}

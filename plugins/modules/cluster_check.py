@@ -117,6 +117,10 @@ deployed:
   description: Whether anything of this instance is in the cluster.
   returned: success
   type: bool
+serving:
+  description: Whether a pod of its server is ready.
+  returned: success
+  type: bool
 initialized:
   description: Whether its first administrator has been made.
   returned: success
@@ -185,9 +189,11 @@ def main() -> None:
         module.warn(warning)
     if problems:
         module.fail_json(msg="\n".join(["Nothing was changed:", *(f"- {problem}" for problem in problems)]), problems=problems)
+    deployed = identity.deployed(wanted, found)
     module.exit_json(
         changed=False,
-        deployed=identity.deployed(wanted, found),
+        deployed=deployed,
+        serving=deployed and bool((found.server(wanted).get("status") or {}).get("readyReplicas")),
         initialized=identity.initialized(wanted, found),
         cluster_uid=found.cluster_uid,
         versions=identity.running_versions(wanted, found),

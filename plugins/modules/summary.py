@@ -24,9 +24,13 @@ options:
   reached:
     description:
       - Whether Immich's API was there to be compared with.
-      - If not, as in check mode on an empty cluster, the summary says what the first real run configures.
+      - If not, as in check mode on an empty cluster, the summary says so, and what the first real run configures.
     type: bool
     default: true
+  initialized:
+    description: Whether the first administrator has been made.
+    type: bool
+    default: false
 author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:
   - homelab.immich.attributes.read_only

@@ -107,6 +107,7 @@ def rows(
     configured: Mapping[str, Mapping[str, Any]],
     reached: bool,
     check: bool,
+    initialized: bool = False,
 ) -> list[Row]:
     """Everything that the summary says, as label and text."""
     lines = nas_rows(nas)
@@ -117,7 +118,8 @@ def rows(
     lines.append(("Users", f"{instance['immich_admin_email']}" + "".join(f", {user['email']}" for user in instance.get("immich_users") or [])))
     lines += library_rows(instance.get("immich_libraries") or [])
     lines.append(("Kubernetes", objects_text(applied, check)))
-    lines.append(("Immich", immich_text(configured, check) if reached else plan_text(instance)))
+    plan = "not compared: check mode needs a running server and a stored API key" if initialized else plan_text(instance)
+    lines.append(("Immich", immich_text(configured, check) if reached else plan))
     return lines + kept_rows(applied, configured)
 
 

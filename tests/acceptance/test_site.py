@@ -148,6 +148,23 @@ def test_a_drift_in_the_settings_is_put_right_and_shown(homelab):
     assert after["trash"]["days"] == 40  # nobody named it: it is left alone
 
 
+def test_a_check_without_a_key_says_what_it_could_not_compare(homelab):
+    homelab.api("Secret").delete(name="immich-api-key", namespace="immich")
+    check = homelab.play("--check")
+    assert "not compared: check mode needs a running server and a stored API key" in check.output
+    run = homelab.play()
+    assert "changed: API key" in run.output
+    assert run.total("changed") == 1
+
+
+def test_no_host_is_reached_over_ssh(homelab):
+    homelab.edit(lambda content: content["children"]["nas"]["hosts"]["tank"].update(ansible_connection="ssh"))
+    assert homelab.play("--check").total("failed") == 0
+    refused = homelab.play("-e", "ansible_connection=ssh", check=False)
+    assert "ansible_connection is ssh" in refused.output
+    assert refused.total("unreachable") == 0
+
+
 def test_check_mode_on_an_empty_cluster_is_a_plan(tmp_path_factory):
     lab = Homelab(tmp_path_factory.mktemp("empty"), CHECKOUT / "inventories" / "homelab")
     try:

@@ -59,7 +59,8 @@ def check(given: Sequence[Given], known: Mapping[str, Mapping[str, Any]]) -> lis
 def unknown(one: Given, known: Iterable[str]) -> list[Problem]:
     """Variables that look like ours and are not."""
     known = set(known)
-    problems = []
+    internal = [name for name in sorted(one.named) if name.startswith(tuple(f"__{prefix}" for prefix in PREFIXES))]
+    problems = [Problem(one.host, f"{name} is internal to this collection and cannot be set. Remove it.", (name,)) for name in internal]
     for name in sorted(name for name in one.named if name.startswith(PREFIXES) and name not in known):
         prefix = next(prefix for prefix in PREFIXES if name.startswith(prefix))
         near = did_you_mean(name.removeprefix(prefix), (entry.removeprefix(prefix) for entry in known if entry.startswith(prefix)))

@@ -110,8 +110,13 @@ def test_a_misspelt_variable_for_all_hosts_is_said_once(homelab: Homelab) -> Non
     assert (problem.host, problem.others) == ("photos", ("tank",))
 
 
+def test_what_is_internal_cannot_be_set(homelab: Homelab) -> None:
+    homelab.photos["__immich_api"] = {"url": "https://198.51.100.7"}
+    assert homelab.errors() == ["__immich_api is internal to this collection and cannot be set. Remove it."]
+
+
 def test_variables_of_others_are_not_ours(homelab: Homelab) -> None:
-    homelab.photos.update({"__immich_state": 1, "vault_immich_key": "x", "ansible_python_interpreter": "python3", "immichframe_url": "x"})
+    homelab.photos.update({"vault_immich_key": "x", "ansible_python_interpreter": "python3", "immichframe_url": "x"})
     assert homelab.errors() == []
 
 

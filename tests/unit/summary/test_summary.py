@@ -57,6 +57,11 @@ def test_a_first_check_says_what_would_be_made_and_what_follows_the_start():
     assert "after the first start: administrator admin@example.net, an API key, settings, 1 user, libraries NAS photos, Scans" in text
 
 
+def test_a_check_that_cannot_ask_immich_says_so():
+    lines = summary.rows(INSTANCE, NAS, [], {}, reached=False, check=True, initialized=True)
+    assert dict(lines)["Immich"] == "not compared: check mode needs a running server and a stored API key"
+
+
 def test_changes_are_counted_and_named():
     text = render(
         applied=[{"total": 20, "created": 1, "updated": 2, "pruned": ["Service/old"]}],
