@@ -58,10 +58,13 @@ def kubectl(folder: Path) -> str | None:
         return on_path
     target = binaries.folder() / "kubectl"
     if not target.exists():
-        print("There is no kubectl on PATH; building one, once ...")
+        print("There is no kubectl on PATH; building one: some minutes, once ...", flush=True)
+        # in a copy, for the rehearsal needs no kubectl and its go.sum has no line for what only kubectl imports
+        for name in ("go.mod", "go.sum"):
+            shutil.copy(binaries.SOURCE / name, folder)
+        environment = binaries.go_environment() | {"GOBIN": str(folder), "GOFLAGS": "-mod=mod -modcacherw"}
         command = [binaries.go(Progress()), "install", "-trimpath", "-ldflags", "-s -w", "k8s.io/kubernetes/cmd/kubectl"]
-        done = subprocess.run(command, cwd=binaries.SOURCE, env=binaries.go_environment() | {"GOBIN": str(folder)}, check=False)
-        if done.returncode:
+        if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
             return None
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(folder / "kubectl", target)
