@@ -16,6 +16,7 @@ description:
     A namespace that exists is used as it is.
   - A Secret with the annotation C(homelab.immich/generate) (a list of keys, separated by commas) is created with random values when there is none,
     and never written again. One of that name that somebody else made is used as it is, if it has the keys.
+  - A warning gives the command that restarts the Deployments of this instance that run with the old values of a Secret that is made anew.
   - Volumes and databases are never shrunk or deleted. A released volume of this instance is given back to its claim.
   - No value of a Secret appears in a result, a difference or a log.
 options:
@@ -153,7 +154,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import memory, plan, readiness
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import title, yaml_text
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import GENERATE, annotations, key, selector, stale, title, yaml_text
 
 POLL = 1.0  # seconds between two looks
 SETTLE = 5.0  # seconds that CloudNativePG may need to notice a change: until then its status still describes the Cluster before
@@ -194,6 +195,7 @@ def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, A
         "updated": sum(step.action == "change" for step in done),
         "pruned": [title(step.desired) for step in done if step.action == "delete"],
         "diff": [_diff(step) for step in done],
+        "stale": _stale(client, done, params["instance"]),
     }
     if params["prune"]:
         command = (params["context"], params["kubeconfig"] or "")
@@ -206,6 +208,22 @@ def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, A
         result.update(ready=not pending, pending=pending)
     result["requests"] = client.requests
     return result
+
+
+def _stale(client: Client, done: list[plan.Step], instance: str) -> list[str]:
+    """What to restart because a generated Secret is made anew; the Deployments may be of another apply than the Secret."""
+    made = [step.desired for step in done if step.action == "create" and GENERATE in annotations(step.desired)]
+    if not made:
+        return []
+    fresh = {key(step.desired) for step in done if step.action in ("create", "delete")}
+    resource = client.resource("apps/v1", "Deployment")
+    try:
+        found = [item for name in sorted({item["metadata"]["namespace"] for item in made}) for item in client.list(resource, name, selector(instance))]
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return [f"{' and '.join(map(title, made))}: made anew, but this kubeconfig may not list Deployments: restart those that used it before."]
+    return stale(made, [item for item in found if key(item) not in fresh])
 
 
 def _wait(client: Client, objects: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
@@ -236,6 +254,8 @@ def main() -> None:
         module.fail_json(msg=f"{params['name']}: {error}")
     for item in result.get("leftovers", []):
         module.warn(f"{item['object']} is no longer wanted and is kept, because it may hold data. To remove it: {item['command']}")
+    for sentence in result.pop("stale"):
+        module.warn(sentence)
     for kind in result.pop("unlisted", []):
         module.warn(f"{kind}: this kubeconfig may not list them, so none was looked at for pruning.")
     if not module._diff:

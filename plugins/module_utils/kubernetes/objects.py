@@ -20,6 +20,10 @@ US = "homelab.immich"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SERVER_SIDE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 SECRET_NAME = re.compile(r"pass(word|phrase)|secret|token|api_?key|credential", re.IGNORECASE)
+ADDRESS_NAME = re.compile(r"(_url|_uri|dsn)$", re.IGNORECASE)
+# user, or user:password whatever is in it: better too much hidden than half a password shown
+USERINFO = re.compile(r'://(?:[^\s"/?#]+|[^\s"/?#:@]*:[^\s"]*)@')
+ENCODED = "ioredis://"  # Immich's REDIS_URL in base64, password and all
 UNITS = {"": 1, "m": 10**-3, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
 UNITS |= {f"{unit}i": 1024 ** (index + 1) for index, unit in enumerate("KMGTPE")}
 
@@ -85,7 +89,7 @@ def comparable(live: Object) -> Object:
 
 
 def presentable(part: Object, kind: str, hidden: str = "(hidden)") -> Object:
-    """An object, or the part of one that differs, as a person may see it: no value of a Secret, none of a variable that is named like one."""
+    """An object, or the part of one that differs, as a person may see it: no value of a Secret, none of a variable that is one, no user of a URL."""
     shown = _without_secret_variables(part, hidden)
     notes = (shown.get("metadata") or {}).get("annotations") or {}
     if LAST_APPLIED in notes:  # kubectl's copy of the whole object
@@ -98,11 +102,53 @@ def presentable(part: Object, kind: str, hidden: str = "(hidden)") -> Object:
 def _without_secret_variables(value: Any, hidden: str) -> Any:
     if isinstance(value, list):
         return [_without_secret_variables(item, hidden) for item in value]
+    if isinstance(value, str):
+        return without_userinfo(value, hidden)
     if not isinstance(value, dict):
         return value
-    if isinstance(value.get("name"), str) and isinstance(value.get("value"), str) and SECRET_NAME.search(value["name"]):
+    if isinstance(value.get("name"), str) and isinstance(value.get("value"), str) and _is_secret(value["name"], value["value"]):
         return {**value, "value": hidden}
     return {name: _without_secret_variables(item, hidden) for name, item in value.items()}
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if SECRET_NAME.search(name) or value.startswith(ENCODED):
+        return True
+    return bool(ADDRESS_NAME.search(name) and (USERINFO.search(value) or SECRET_NAME.search(value)))
+
+
+def without_userinfo(text: str, hidden: str = "(hidden)") -> str:
+    """A text in which no URL says as whom to log in."""
+    return USERINFO.sub(f"://{hidden}@", text)
+
+
+def stale(secrets: list[Object], deployments: list[Object]) -> list[str]:
+    """For each namespace in which running pods keep values of Secrets that are made anew: one sentence with the command that restarts them."""
+    sentences = []
+    for namespace in sorted({item["metadata"]["namespace"] for item in secrets}):
+        uses = {item["metadata"]["name"]: _secrets_of(item) for item in deployments if item["metadata"]["namespace"] == namespace}
+        names = {item["metadata"]["name"] for item in secrets if item["metadata"]["namespace"] == namespace}
+        used = sorted(names & set().union(*uses.values()))
+        if used:
+            made = " and ".join(f"Secret {namespace}/{name}" for name in used)
+            restart = " ".join(f"deployment/{name}" for name in sorted(uses) if uses[name] & names)
+            sentences.append(
+                f"{made}: made anew, so pods that run keep the old values until they are restarted: kubectl -n {namespace} rollout restart {restart}"
+            )
+    return sentences
+
+
+def _secrets_of(deployment: Object) -> set[str]:
+    """The names of the Secrets that its pods take variables or files from."""
+    spec = deployment["spec"]["template"]["spec"]
+    found = []
+    for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
+        found += [(source.get("secretRef") or {}).get("name") for source in container.get("envFrom") or []]
+        found += [((item.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name") for item in container.get("env") or []]
+    for volume in spec.get("volumes") or []:
+        found.append((volume.get("secret") or {}).get("secretName"))
+        found += [(source.get("secret") or {}).get("name") for source in (volume.get("projected") or {}).get("sources") or []]
+    return {name for name in found if name}
 
 
 def difference(before: Any, after: Any) -> tuple[Any, Any]:

@@ -31,6 +31,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
     selector,
     short,
     title,
+    without_userinfo,
 )
 
 ATTEMPTS = 5  # a controller may write an object between our reading and our asking
@@ -388,7 +389,7 @@ def explain(desired: Object, error: ApiError, live: Object | None = None) -> str
         where = ", ".join(sorted({cause.get("field", "") for cause in error.causes} - {""}))  # not the message: it may quote a value
         return f"{name} is not accepted by the API server ({error.status} {error.reason or 'error'}{', field ' + where if where else ''})."
     causes = "; ".join(f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in error.causes) or message
-    return f"{name} is not accepted by the API server: {_cut(causes)}. If a patch of immich_patches changes it, look there first."
+    return f"{name} is not accepted by the API server: {_cut(without_userinfo(causes))}. If a patch of immich_patches changes it, look there first."
 
 
 def _immutable(desired: Object, live: Object | None) -> str:

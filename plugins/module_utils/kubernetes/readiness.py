@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, key, title
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, key, title, without_userinfo
 
 HEALTHY = "Cluster in healthy state"
 # Phases that CloudNativePG does not leave by itself.
@@ -178,7 +178,7 @@ def pending(client: Client, wanted: list[Object]) -> list[dict[str, Any]]:
         if live is not None and reason:
             reason = not_ready(live, **_context(client, live))
         if reason:
-            result.append({"object": title(item), "why": reason.why, "hopeless": reason.hopeless, "key": list(key(item))})
+            result.append({"object": title(item), "why": without_userinfo(reason.why), "hopeless": reason.hopeless, "key": list(key(item))})
     return result
 
 

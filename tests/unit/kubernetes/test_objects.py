@@ -13,7 +13,9 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
     owner,
     presentable,
     quantity,
+    stale,
     title,
+    without_userinfo,
     yaml_text,
 )
 
@@ -75,6 +77,80 @@ def test_no_value_of_a_variable_that_is_named_like_a_secret_is_shown():
     assert "hunter2" not in shown
     assert "SMTP_PASSWORD" in shown
     assert "UTC" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EXTRA_DSN", "postgres://u:hunter2@h/x"),
+        ("DB_URL", "postgres://u:hun/te@r?hunter2@h/x"),
+        ("DSN", "https://hunter2@sentry.example.net/1"),
+        ("db_uri", "host=h user=u password=hunter2"),
+        ("REDIS_URL", "ioredis://hunter2"),
+    ],
+)
+def test_nothing_of_an_address_with_credentials_is_shown(name, value):
+    spec = {"containers": [{"name": "server", "env": [{"name": name, "value": value}]}]}
+    shown = presentable(live(spec=spec), "Deployment", "(hidden, another value)")
+    assert shown["spec"]["containers"][0]["env"] == [{"name": name, "value": "(hidden, another value)"}]
+
+
+def test_an_address_without_credentials_is_shown():
+    env = [{"name": "IMMICH_MACHINE_LEARNING_URL", "value": "http://immich-machine-learning:3003"}, {"name": "PAGE_URL", "value": "https://h.example.net/@me"}]
+    assert presentable(live(spec={"env": env}), "Deployment")["spec"]["env"] == env
+
+
+def test_no_user_of_a_url_is_shown_wherever_it_stands():
+    args = ["--target=redis://:hunter2@cache:6379/0", "redis://u:hunter2@a,redis://u:hunter2@b"]
+    part = {
+        "data": {"config.yaml": "proxy: http://me:hunter2@proxy:3128\ntimezone: UTC\n"},
+        "spec": {"args": args, "env": [{"name": "PROXY", "value": "http://me:hunter2@p"}]},
+    }
+    shown = presentable(part, "ConfigMap")
+    assert "hunter2" not in yaml_text(shown)
+    assert shown["data"]["config.yaml"] == "proxy: http://(hidden)@proxy:3128\ntimezone: UTC\n"
+    assert shown["spec"]["args"][0] == "--target=redis://(hidden)@cache:6379/0"
+    assert without_userinfo("cannot reach postgres://u:hunter2@h/x: no route") == "cannot reach postgres://(hidden)@h/x: no route"
+
+
+def deployment(name, namespace="immich", **spec):
+    """A Deployment whose pods are given."""
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace}, "spec": {"template": {"spec": spec}}}
+
+
+def secret(name, namespace="immich"):
+    """A Secret that was made anew."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"containers": [{"env": [{"name": "TZ", "value": "UTC"}, {"name": "P", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]}]},
+        {"containers": [{"envFrom": [{"configMapRef": {"name": "c"}}, {"secretRef": {"name": "db"}}]}]},
+        {"initContainers": [{"envFrom": [{"secretRef": {"name": "db"}}]}], "containers": [{}]},
+        {"containers": [{}], "volumes": [{"emptyDir": {}}, {"secret": {"secretName": "db"}}]},
+        {"containers": [{}], "volumes": [{"projected": {"sources": [{"configMap": {"name": "c"}}, {"secret": {"name": "db"}}]}}]},
+    ],
+)
+def test_what_uses_a_secret_that_is_made_anew_is_to_be_restarted(spec):
+    others = [deployment("other", containers=[{"env": [{"name": "db", "valueFrom": {"configMapKeyRef": {"name": "db", "key": "x"}}}]}])]
+    (sentence,) = stale([secret("db")], [deployment("web", **spec), *others])
+    assert sentence == (
+        "Secret immich/db: made anew, so pods that run keep the old values until they are restarted: kubectl -n immich rollout restart deployment/web"
+    )
+
+
+def test_one_command_restarts_all_of_a_namespace():
+    def user(name, *secrets, **more):
+        return deployment(name, containers=[{"envFrom": [{"secretRef": {"name": item}} for item in secrets]}], **more)
+
+    (sentence,) = stale(
+        [secret("db"), secret("cache"), secret("unused")], [user("server", "db", "cache"), user("cache", "cache"), user("far", "db", namespace="x")]
+    )
+    assert sentence.startswith("Secret immich/cache and Secret immich/db: ")
+    assert sentence.endswith("kubectl -n immich rollout restart deployment/cache deployment/server")
+    assert stale([secret("db")], []) == stale([], [user("server", "db")]) == []
 
 
 def test_what_the_api_server_keeps_for_itself_is_no_difference():
