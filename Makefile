@@ -9,6 +9,8 @@ VENV      := $(CACHE)/venv-$(KEY)
 BIN       := $(VENV)/bin
 REHEARSAL := PYTHONPATH=collections $(BIN)/python -m ansible_collections.homelab.immich.rehearsal
 export PATH := $(BIN):$(PATH)
+# progress in a pipe too, not in one lump at the end
+export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help site rehearse status down test lint unit contract molecule acceptance sanity bench docs golden
