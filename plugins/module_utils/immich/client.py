@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from .versions import Capabilities, Version, VersionError, capabilities
+from .versions import Capabilities, Version, VersionError, capabilities, since
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _READS = ("GET", "HEAD")
@@ -226,6 +226,11 @@ class Client:
         if known.newer_than_known:
             self.warnings.append(f"Immich {known.version} is newer than any this collection knows; it is treated like the newest known one.")
         return known
+
+    def require(self, capability: str, doing: str) -> None:
+        """Refuse what this version cannot do; `doing` completes "Could not ..."."""
+        if not getattr(self.capabilities, capability):
+            raise ImmichError(f"Could not {doing}: Immich {self.version} cannot do that; it takes {since(capability)} or later.")
 
     def get(self, path: str, *, doing: str, shape: Any = None, query: Mapping[str, str] | None = None) -> Any:
         """Read."""
