@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import ssl
 import time
@@ -25,6 +26,7 @@ _READS = ("GET", "HEAD")
 # a PUT replaces a whole object: sending it twice does no more than once
 _REPEATABLE = (*_READS, "PUT")
 _NOT_READY = (429, 502, 503, 504)
+MAINTENANCE_COOKIE = "immich_maintenance_token"
 _SESSION_PATHS = ("/auth/login", "/auth/logout")
 _ATTEMPTS = 5
 _FIRST_DELAY_S = 0.5
@@ -199,6 +201,9 @@ class Client:
         self._transport = transport
         self._api_key: str | None = None
         self._token: str | None = None
+        self._maintenance_token: str | None = None
+        # the cookies that the last answer set
+        self.set_cookie = ""
         self._read_only = read_only
         self._timeout = timeout
         self._sleep = sleep
@@ -248,6 +253,12 @@ class Client:
         """Remove."""
         return self.request("DELETE", path, body, doing=doing)
 
+    def use_maintenance_token(self, token: str) -> None:
+        """Authenticate by this token alone: in maintenance mode neither keys nor sessions count."""
+        if not re.fullmatch(r"[\w.=+/-]+", token, re.ASCII):
+            raise ImmichError("token is not one of maintenance mode; give the token that the start of maintenance returned.")
+        self._maintenance_token = token
+
     def login(self, email: str, password: str) -> dict[str, Any]:
         """Open a session; it is used instead of the key from here on, and ended by close()."""
         answer = self.post(
@@ -276,6 +287,7 @@ class Client:
         target = "/api" + urllib.parse.quote(path, safe="/") + (f"?{urllib.parse.urlencode(query)}" if query else "")
         failed = f"Could not {doing}: {method} {self._transport.base}{target}"
         response = self._send(method, target, None if body is None else json.dumps(body).encode(), failed)
+        self.set_cookie = response.headers.get("set-cookie", "")
         if not 200 <= response.status < 300:
             raise self._error(response, failed, session=self._token is not None or path in _SESSION_PATHS)
         if not response.body.strip():
@@ -292,7 +304,9 @@ class Client:
         headers = {"accept": "application/json", "user-agent": "homelab.immich"}
         if body is not None:
             headers["content-type"] = "application/json"
-        if self._token:
+        if self._maintenance_token:
+            headers["cookie"] = f"{MAINTENANCE_COOKIE}={self._maintenance_token}"
+        elif self._token:
             headers["x-immich-user-token"] = self._token
         elif self._api_key:
             headers["x-api-key"] = self._api_key
@@ -336,7 +350,7 @@ class Client:
         return _ERRORS.get(status, ApiError)(f"{failed} answered {status}{f' ({self._redacted(said)})' if said else ''}; {advice}.", status)
 
     def _redacted(self, text: str) -> str:
-        for secret in filter(None, (self._api_key, self._token)):
+        for secret in filter(None, (self._api_key, self._token, self._maintenance_token)):
             text = text.replace(secret, "***")
         return text
 
