@@ -38,9 +38,9 @@ all:
           nas_provider: truenas
           nas_api_key: secret-of-the-nas
           nas_exports:
-            - {name: photos, dataset: tank/photos, access: ro}
-            - {name: one, dataset: tank/one, squash: none}
-            - {name: inside, dataset: tank/one/inside, squash: none}
+            - {name: photos, dataset: tank/photos, access: ro, clients: [192.0.2.0/24]}
+            - {name: one, dataset: tank/one, squash: none, clients: [192.0.2.0/24]}
+            - {name: inside, dataset: tank/one/inside, squash: none, clients: [192.0.2.0/24]}
     immich:
       vars:
         immich_context: homelab

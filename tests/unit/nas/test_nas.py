@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils import nas
+from ansible_collections.homelab.immich.plugins.module_utils import nas, nas_access
 
 OWNED = {"name": "immich", "dataset": "tank/immich", "owner": {"user": 1000, "group": 1000, "mode": "0750"}}
 
@@ -40,22 +40,22 @@ OWNED = {"name": "immich", "dataset": "tank/immich", "owner": {"user": 1000, "gr
 )
 def test_who_may_do_what(uid, gid, groups, export, read, write, chown):
     export = OWNED | export
-    assert nas.can(uid, gid, groups, export, "read").allowed is read
-    assert nas.can(uid, gid, groups, export, "write").allowed is write
-    assert nas.can(uid, gid, groups, export, "chown").allowed is chown
+    assert nas_access.can(uid, gid, groups, export, "read").allowed is read
+    assert nas_access.can(uid, gid, groups, export, "write").allowed is write
+    assert nas_access.can(uid, gid, groups, export, "chown").allowed is chown
 
 
 def test_an_answer_says_why():
-    assert nas.can(0, 0, [], OWNED, "write").reason == "uid 0 arrives as 65534, and 1000:1000 0750 does not let it write"
-    assert nas.can(1000, 1000, [], OWNED, "write").reason == "uid 1000, and 1000:1000 0750 lets it write"
-    assert nas.can(1000, 1000, [], OWNED | {"access": "ro"}, "write").reason == "the export is read-only"
+    assert nas_access.can(0, 0, [], OWNED, "write").reason == "uid 0 arrives as 65534, and 1000:1000 0750 does not let it write"
+    assert nas_access.can(1000, 1000, [], OWNED, "write").reason == "uid 1000, and 1000:1000 0750 lets it write"
+    assert nas_access.can(1000, 1000, [], OWNED | {"access": "ro"}, "write").reason == "the export is read-only"
 
 
 def test_on_smb_only_read_only_is_certain():
     share = {"name": "k8s", "protocol": "smb", "share": "k8s"}
-    assert nas.can(1000, 1000, [], share, "write").allowed is None
-    assert nas.can(1000, 1000, [], share | {"access": "ro"}, "write").allowed is False
-    assert nas.can(0, 0, [], share, "chown").allowed is False
+    assert nas_access.can(1000, 1000, [], share, "write").allowed is None
+    assert nas_access.can(1000, 1000, [], share | {"access": "ro"}, "write").allowed is False
+    assert nas_access.can(0, 0, [], share, "chown").allowed is False
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,8 @@ def test_normalising_twice_changes_nothing():
     ],
 )
 def test_a_bad_export_is_one_sentence(export, provider, says):
-    (problem,) = nas.problems(export, provider)
+    clients = {} if export.get("protocol") == "smb" else {"clients": ["192.0.2.0/24"]}
+    (problem,) = nas.problems(clients | export, provider)
     assert says in problem
 
 
@@ -140,7 +141,7 @@ def test_a_bad_export_is_one_sentence(export, provider, says):
         (OWNED | {"squash": "none", "clients": ["192.0.2.0/24"], "snapshots": {"schedule": "0 4 * * *", "keep": "30d"}}, "truenas"),
         ({"name": "k8s", "protocol": "smb", "share": "k8s", "access": "rw"}, "none"),
         ({"name": "photos", "path": "/volume1/photos"}, "none"),
-        ({"name": "images", "dataset": "tank/Images", "squash": "all", "map_user": 1000, "map_group": 1000, "options": ["insecure"]}, "nixos"),
+        ({"name": "images", "dataset": "tank/Images", "squash": "all", "map_user": 1000, "map_group": 1000, "options": ["insecure"], "clients": ["*"]}, "nixos"),
     ],
 )
 def test_good_exports_pass(export, provider):

@@ -16,13 +16,13 @@ def test_what_the_vocabulary_says_has_a_place(homelab: Homelab) -> None:
 
 
 def test_two_exports_with_one_name(homelab: Homelab) -> None:
-    homelab.exports.append({"name": "photos", "dataset": "tank/more"})
+    homelab.exports.append({"name": "photos", "dataset": "tank/more", "clients": ["192.0.2.0/24"]})
     del homelab.volumes[2], homelab.photos["immich_libraries"]
     assert homelab.errors() == ["nas_exports[2] (photos): the name is taken by nas_exports[0]. Give each export a name of its own."]
 
 
 def test_two_exports_of_one_folder(homelab: Homelab) -> None:
-    homelab.exports.append({"name": "again", "dataset": "tank/photos"})
+    homelab.exports.append({"name": "again", "dataset": "tank/photos", "clients": ["192.0.2.0/24"]})
     assert homelab.errors() == ["nas_exports[2] (again): /mnt/tank/photos is exported by nas_exports[0] (photos) already. Keep one of them."]
 
 

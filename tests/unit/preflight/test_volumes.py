@@ -187,7 +187,7 @@ def test_two_instances_with_one_upload_folder(homelab: Homelab) -> None:
 
 
 def test_an_instance_that_writes_into_what_another_reads(homelab: Homelab) -> None:
-    homelab.exports.append({"name": "scans", "dataset": "tank/photos/scans", "access": "rw", "squash": "none"})
+    homelab.exports.append({"name": "scans", "dataset": "tank/photos/scans", "access": "rw", "squash": "none", "clients": ["192.0.2.0/24"]})
     homelab.second_instance()["immich_volumes"].append({"name": "scans", "mount": "/mnt/scans", "size": "1Ti", "nfs": {"export": "scans"}})
     assert homelab.errors() == [
         "immich_volumes[2] (photos) of photos is the parent folder of immich_volumes[2] (scans) of family, "

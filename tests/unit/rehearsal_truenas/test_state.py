@@ -121,7 +121,7 @@ def test_unmounting_a_pool_hides_its_datasets(tank):
 @pytest.mark.parametrize(
     ("provider", "export", "path"),
     [
-        ("nixos", {"name": "images", "dataset": "tank/Images"}, "tank/Images"),
+        ("nixos", {"name": "images", "dataset": "tank/Images", "clients": ["192.0.2.0/24"]}, "tank/Images"),
         ("none", {"name": "photos", "path": "/volume1/photos", "access": "ro"}, "volume1/photos"),
         ("none", {"name": "k8s", "protocol": "smb", "share": "k8s"}, "k8s"),
     ],

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
-from ansible_collections.homelab.immich.plugins.module_utils import nas
+from ansible_collections.homelab.immich.plugins.module_utils import nas, nas_access
 from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
 from ansible_collections.homelab.immich.plugins.plugin_utils import volumes
 
@@ -175,7 +175,7 @@ def owner_matches(inventory: Inventory) -> Iterator[Problem]:
             continue  # said elsewhere
         run_as = host.get("immich_run_as", {})
         uid, gid = run_as.get("uid", 0), run_as.get("gid", 0)
-        answer = nas.can(uid, gid, (), export.item.value, action)
+        answer = nas_access.can(uid, gid, (), export.item.value, action)
         if answer.allowed is False:
             who = f"immich_run_as is {uid}:{gid}" if run_as else "immich_run_as is not set, so the pods run as root"
             yield volume.problem(
