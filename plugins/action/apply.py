@@ -34,14 +34,16 @@ class ActionModule(ActionBase):
         return {**result, **self._wait(args, result["pending"], began, task_vars)}
 
     def _wait(self, args: dict[str, Any], pending: list[dict[str, Any]], began: float, task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        limit = int(args.get("wait_timeout", 900))
+        timeout = int(args.get("wait_timeout", 900))
         hopeless = 0
         name = args.get("name", "objects")
         while True:
             elapsed = time.monotonic() - began
+            # a server that migrates its database has the time that its Deployment gives it; anything else that is wrong ends with wait_timeout
+            limit = max(timeout, min(item.get("patience", 0) for item in pending))
             hopeless = hopeless + 1 if any(item["hopeless"] for item in pending) else 0
             if elapsed >= limit or hopeless > 1:  # seen twice: it is not just on its way from one state to another
-                waited = "waiting longer does not help" if hopeless > 1 else f"waited {int(elapsed)} s, wait_timeout is {limit} s"
+                waited = "waiting longer does not help" if hopeless > 1 else f"waited {int(elapsed)} s, {_limit(timeout, limit)}"
                 return {"failed": True, "msg": f"{name}: not ready ({waited}): {'; '.join(map(_reason, pending))}.", "pending": pending}
             self._display.display(f"  {name}: waiting for {'; '.join(map(_reason, pending))} ({int(elapsed)} s)")
             look = {**args, "only_wait": True, "wait_timeout": int(max(1, min(LOOK, limit - elapsed)))}
@@ -51,6 +53,10 @@ class ActionModule(ActionBase):
             pending = result.get("pending", [])
             if not pending:
                 return {"ready": True, "pending": []}
+
+
+def _limit(timeout: int, limit: int) -> str:
+    return f"wait_timeout is {timeout} s" if limit == timeout else f"its progressDeadlineSeconds is {limit} s"
 
 
 def _reason(item: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ description:
     A namespace that exists is used as it is.
   - A Secret with the annotation C(homelab.immich/generate) (a list of keys, separated by commas) is created with random values when there is none,
     and never written again. One of that name that somebody else made is used as it is, if it has the keys.
-  - A warning gives the command that restarts the Deployments of this instance that run with the old values of a Secret that is made anew.
+  - The Deployments of this instance that run with the old values of a Secret that is made anew are restarted, with a warning that says so.
   - Volumes and databases are never shrunk or deleted. A released volume of this instance is given back to its claim.
   - No value of a Secret appears in a result, a difference or a log.
 options:
@@ -49,7 +49,9 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description: How many seconds to wait at most.
+    description:
+      - How many seconds to wait at most.
+      - When nothing is missing but Deployments whose pods run and are still starting, as long as their C(progressDeadlineSeconds), if that is longer.
     type: int
     default: 900
   only_wait:
@@ -119,7 +121,7 @@ leftovers:
       description: The object.
       type: str
     command:
-      description: The command that removes it, for a person to run. For a database a text that says to back it up first.
+      description: The command that removes it, for a person to run. For a database or a Namespace a text that says to back it up first.
       type: str
 ready:
   description: Whether everything is ready.
@@ -140,6 +142,9 @@ pending:
     hopeless:
       description: Whether waiting longer changes nothing.
       type: bool
+    patience:
+      description: How many seconds its Deployment gives a pod that runs to become ready; 0 where that is not what is waited for.
+      type: int
 requests:
   description: How many requests the API server was sent.
   returned: always
@@ -151,10 +156,10 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import memory, plan, readiness
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import memory, plan, prune, readiness, restart
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import GENERATE, annotations, key, selector, stale, title, yaml_text
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import key, title, yaml_text
 
 POLL = 1.0  # seconds between two looks
 SETTLE = 5.0  # seconds that CloudNativePG may need to notice a change: until then its status still describes the Cluster before
@@ -172,18 +177,20 @@ SPEC = {
     "rehearsal": {"type": "bool", "default": False},
     "memory": {"type": "path"},
 }
-PAST = {"create": "created", "change": "changed", "delete": "deleted"}
+PAST = {"create": "created", "change": "changed", "delete": "deleted", "restart": "restarted"}
 
 
 def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Apply, prune and wait, as the options say; the result of the module."""
     objects = json.loads(params["objects"]) if isinstance(params["objects"], str) else params["objects"]
-    steps, left, hidden = [], [], []
+    steps, left, hidden, renewed = [], [], [], []
     if not params["only_wait"]:
         steps = plan.apply(client, objects, params["instance"], params["take_over"], check_mode)
         if params["prune"]:
-            deletions, left, hidden = plan.prune(client, objects, params["instance"], check_mode)
+            deletions, left, hidden = prune.prune(client, objects, params["instance"], check_mode)
             steps += deletions
+        restarts, renewed = restart.restart(client, steps, params["instance"], check_mode)
+        steps += restarts
         if params["memory"] and not check_mode:
             memory.remember(params["memory"], memory.cluster_uid(client), params["context"])
     done = [step for step in steps if step.action != "keep"]
@@ -192,14 +199,14 @@ def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, A
         "changes": [f"{PAST[step.action]} {title(step.desired)}" for step in done],
         "total": len(objects),
         "created": sum(step.action == "create" for step in done),
-        "updated": sum(step.action == "change" for step in done),
+        "updated": len({key(step.desired) for step in done if step.action in ("change", "restart")}),
         "pruned": [title(step.desired) for step in done if step.action == "delete"],
         "diff": [_diff(step) for step in done],
-        "stale": _stale(client, done, params["instance"]),
+        "renewed": renewed,
     }
     if params["prune"]:
         command = (params["context"], params["kubeconfig"] or "")
-        result["leftovers"] = [{"object": title(item), "command": plan.removal(item, *command)} for item in left]
+        result["leftovers"] = [{"object": title(item), "command": prune.removal(item, *command)} for item in left]
         result["unlisted"] = sorted(set(hidden))
     if not check_mode and params["wait"]:
         if any(step.action == "change" and step.desired["kind"] == "Cluster" for step in done):
@@ -208,22 +215,6 @@ def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, A
         result.update(ready=not pending, pending=pending)
     result["requests"] = client.requests
     return result
-
-
-def _stale(client: Client, done: list[plan.Step], instance: str) -> list[str]:
-    """What to restart because a generated Secret is made anew; the Deployments may be of another apply than the Secret."""
-    made = [step.desired for step in done if step.action == "create" and GENERATE in annotations(step.desired)]
-    if not made:
-        return []
-    fresh = {key(step.desired) for step in done if step.action in ("create", "delete")}
-    resource = client.resource("apps/v1", "Deployment")
-    try:
-        found = [item for name in sorted({item["metadata"]["namespace"] for item in made}) for item in client.list(resource, name, selector(instance))]
-    except ApiError as error:
-        if error.status != 403:
-            raise
-        return [f"{' and '.join(map(title, made))}: made anew, but this kubeconfig may not list Deployments: restart those that used it before."]
-    return stale(made, [item for item in found if key(item) not in fresh])
 
 
 def _wait(client: Client, objects: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
@@ -254,7 +245,7 @@ def main() -> None:
         module.fail_json(msg=f"{params['name']}: {error}")
     for item in result.get("leftovers", []):
         module.warn(f"{item['object']} is no longer wanted and is kept, because it may hold data. To remove it: {item['command']}")
-    for sentence in result.pop("stale"):
+    for sentence in result.pop("renewed"):
         module.warn(sentence)
     for kind in result.pop("unlisted", []):
         module.warn(f"{kind}: this kubeconfig may not list them, so none was looked at for pruning.")

@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - Looks at a cluster before anything is changed, and fails with every reason at once why the run must not go on.
   - Another cluster than last time; the same instance in another namespace; an Immich, PostgreSQL or VectorChord that is newer or older than the inventory
-    says; an Immich, a database or a way in that belongs to somebody else; a database that is gone, or that would be empty beside old photos; what is not
-    installed.
+    says; an Immich, a database or a way in that belongs to somebody else; a database that is gone, or that would be empty beside old photos; a mount of the
+    server on which other files would be than now; what is not installed.
   - An empty cluster is fine.
 options:
   instance:
@@ -82,6 +82,16 @@ options:
     description: The identity of the cluster that takes the place of the last one.
     type: str
     default: ""
+  accept_moved_volumes:
+    description: Names of O(volumes) that may show the server other files than now.
+    type: list
+    elements: str
+    default: []
+  volumes:
+    description: The volumes of the server, as the filter P(homelab.immich.volumes#filter) gives them. What it mounts now must stay what it mounts.
+    type: list
+    elements: dict
+    default: []
   take_over:
     description: Objects of others that become this instance's own, as C(Kind/name); also O(url), if what answers there is to be replaced.
     type: list
@@ -163,6 +173,8 @@ WANTED = {
     "media_markers": {"type": "bool", "default": False},
     "accept_existing_media": {"type": "bool", "default": False},
     "accept_cluster": {"type": "str", "default": ""},
+    "accept_moved_volumes": {"type": "list", "elements": "str", "default": []},
+    "volumes": {"type": "list", "elements": "dict", "default": []},
     "take_over": {"type": "list", "elements": "str", "default": []},
 }
 REACH = {
@@ -189,11 +201,10 @@ def main() -> None:
         module.warn(warning)
     if problems:
         module.fail_json(msg="\n".join(["Nothing was changed:", *(f"- {problem}" for problem in problems)]), problems=problems)
-    deployed = identity.deployed(wanted, found)
     module.exit_json(
         changed=False,
-        deployed=deployed,
-        serving=deployed and bool((found.server(wanted).get("status") or {}).get("readyReplicas")),
+        deployed=identity.deployed(wanted, found),
+        serving=identity.serving(wanted, found),
         initialized=identity.initialized(wanted, found),
         cluster_uid=found.cluster_uid,
         versions=identity.running_versions(wanted, found),

@@ -314,6 +314,29 @@ def test_no_value_of_a_secret_is_in_a_result(ready):
     assert base64.b64decode(ready.live(given(""))["data"]["password"]) == b"second-value"
 
 
+def test_what_runs_with_the_old_values_of_a_secret_that_is_made_anew_is_restarted(ready):
+    def using(secret):
+        wanted = ready.deployment("reader")
+        wanted["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": secret}}]
+        return wanted
+
+    objects = [ready.secret(), using("database"), ready.deployment("other")]
+    assert ready.apply(*objects, wait=True)["renewed"] == []
+    generations = [ready.live(item)["metadata"]["generation"] for item in objects[1:]]
+    ready.delete(ready.secret())
+    check = ready.apply(ready.secret(), check=True)
+    assert [ready.live(item)["metadata"]["generation"] for item in objects[1:]] == generations
+    result = ready.apply(ready.secret())  # as the data layer is applied, which the Deployment is no part of
+    assert result["changes"] == check["changes"] == [f"created Secret {ready.namespace}/database", f"restarted Deployment {ready.namespace}/reader"]
+    assert result["diff"] == check["diff"]
+    assert result["renewed"] == check["renewed"] == [
+        f"Secret {ready.namespace}/database: missing, so made anew with other values;"
+        f" Deployment {ready.namespace}/reader, which used the old ones, restart."
+    ]
+    assert [ready.live(item)["metadata"]["generation"] for item in objects[1:]] == [generations[0] + 1, generations[1]]
+    assert ready.apply(*objects, wait=True)["changes"] == []
+
+
 # ---- whose it is
 
 
@@ -474,6 +497,11 @@ def test_only_what_holds_no_data_is_pruned_and_the_rest_is_listed(ready):
     assert all(ready.live(item) for item in kept + holds + others)
     again = ready.apply(*kept, prune=True)
     assert (again["changed"], len(again["leftovers"])) == (False, 3)
+    mounting = ready.deployment("mounting")
+    mounting["spec"]["template"]["spec"]["volumes"] = [{"name": "old", "persistentVolumeClaim": {"claimName": "old"}}]
+    mounting["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [{"name": "old", "mountPath": "/old"}]
+    left = [item["object"] for item in ready.apply(*kept, mounting, prune=True)["leftovers"]]
+    assert left == [plan.title(item) for item in holds[1:]]
 
 
 # ---- readiness

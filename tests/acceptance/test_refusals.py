@@ -9,6 +9,7 @@ import json
 import time
 
 import pytest
+import yaml
 
 
 def resource_versions(homelab):
@@ -63,6 +64,21 @@ def test_an_object_that_argo_cd_owns_is_refused_by_name(homelab):
     finally:
         body["metadata"]["annotations"] = dict.fromkeys(mark)
         deployments.patch(name="immich-valkey", namespace="immich", body=body, content_type="application/merge-patch+json", field_manager="argocd-controller")
+
+
+def test_a_renamed_volume_is_not_replaced_by_an_empty_one(homelab):
+    """A claim of a storage class, mounted by the server beside the exports, and then an entry that gets another name."""
+    volumes = yaml.safe_load((homelab.inventory / "hosts.yml").read_text())["all"]["children"]["immich"]["hosts"]["photos"]["immich_volumes"]
+    uploads = {"name": "uploads", "storage_class": "longhorn", "size": "1Gi", "mount": "/mnt/uploads"}
+    assert homelab.play("-e", json.dumps({"immich_volumes": [*volumes, uploads]})).total("changed") == 1
+    renamed = {"immich_volumes": [*volumes, {**uploads, "name": "incoming"}]}
+    output = refused(homelab, "-e", json.dumps(renamed))
+    assert "the running server has claim immich-uploads on /mnt/uploads, and the inventory would put claim immich-incoming there" in output
+    kept = {"immich_volumes": [*volumes, {"name": "incoming", "existing_claim": "immich-uploads", "mount": "/mnt/uploads"}]}
+    run = homelab.play("-e", json.dumps(kept), "--check")
+    assert "immich-uploads, no longer wanted" not in run.output
+    assert homelab.play("-e", json.dumps(renamed | {"immich_accept_moved_volumes": ["incoming"]})).total("changed") == 1
+    homelab.play()
 
 
 def test_a_database_that_is_gone_is_not_made_anew(homelab):

@@ -157,6 +157,14 @@ def test_a_check_without_a_key_says_what_it_could_not_compare(homelab):
     assert run.total("changed") == 1
 
 
+def test_a_check_without_the_service_says_what_it_could_not_compare(homelab):
+    homelab.api("Service").delete(name="immich-server", namespace="immich")
+    check = homelab.play("--check", "--diff")
+    assert "not compared: check mode needs a running server" in check.output
+    assert "after: Service immich/immich-server" in check.output
+    assert homelab.play().total("changed") == 1
+
+
 def test_no_host_is_reached_over_ssh(homelab):
     homelab.edit(lambda content: content["children"]["nas"]["hosts"]["tank"].update(ansible_connection="ssh"))
     assert homelab.play("--check").total("failed") == 0

@@ -14,6 +14,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener
 
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import LOOPBACK
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.memory import cluster_uid
@@ -45,6 +46,8 @@ class Wanted:
     media_markers: bool = False
     accept_existing_media: bool = False
     accept_cluster: str = ""
+    accept_moved_volumes: list[str] = field(default_factory=list)
+    volumes: list[dict[str, Any]] = field(default_factory=list)  # of the server, as the filter homelab.immich.volumes gives them
     take_over: list[str] = field(default_factory=list)
 
     def takes_over(self, live: Object) -> bool:
@@ -65,6 +68,8 @@ class Found:
     routes: list[Object] = field(default_factory=list)  # ways in, of all namespaces
     storage_classes: list[Object] = field(default_factory=list)
     ingress_classes: list[str] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)  # of the namespace
+    static_volumes: list[Object] = field(default_factory=list)  # of this instance
     memory: dict[str, Any] = field(default_factory=dict)
     unlisted: list[str] = field(default_factory=list)  # kinds that may not be listed
 
@@ -106,6 +111,8 @@ def look(client: Client, wanted: Wanted) -> Found:
     found.routes = [item for api, kind in routes for item in every(api, kind) or []]
     found.storage_classes = every("storage.k8s.io/v1", "StorageClass") or []
     found.ingress_classes = [item["metadata"]["name"] for item in every("networking.k8s.io/v1", "IngressClass") or []]
+    found.services = [item["metadata"]["name"] for item in every("v1", "Service", wanted.namespace) or []]
+    found.static_volumes = every("v1", "PersistentVolume", "", mine) or []
     return found
 
 
@@ -123,7 +130,7 @@ def _has_api_key(client: Client, wanted: Wanted) -> bool:
 
 def problems(wanted: Wanted, found: Found) -> list[str]:
     """Why this run must not go on, all at once."""
-    rules = (same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, database_there, empty_database)
+    rules = (same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, same_files, database_there, empty_database)
     return [problem for rule in rules for problem in rule(wanted, found)]
 
 
@@ -276,6 +283,12 @@ def hosts(wanted: Wanted, found: Found) -> list[str]:
     return result
 
 
+def same_files(wanted: Wanted, found: Found) -> list[str]:
+    """The server finds on its mounts the files that it has there now."""
+    server = found.server(wanted)
+    return mounts.moved(server, found.static_volumes, wanted.volumes, wanted.accept_moved_volumes) if server else []
+
+
 def database_there(wanted: Wanted, found: Found) -> list[str]:
     """An instance that has been set up still has its database."""
     if wanted.database_provider != "cnpg" or not initialized(wanted, found) or found.clusters is None or found.database(wanted):
@@ -309,6 +322,12 @@ def deployed(wanted: Wanted, found: Found) -> bool:
     """Whether the server of this instance is in the cluster."""
     server = found.server(wanted)
     return server is not None and not owner(server, wanted.instance)
+
+
+def serving(wanted: Wanted, found: Found) -> bool:
+    """Whether its server can be asked: a pod is ready, and a Service leads to it."""
+    server = found.server(wanted)
+    return deployed(wanted, found) and f"{wanted.name}-server" in found.services and bool((server.get("status") or {}).get("readyReplicas"))
 
 
 def route_hosts(route: Object) -> set[str]:

@@ -122,35 +122,6 @@ def without_userinfo(text: str, hidden: str = "(hidden)") -> str:
     return USERINFO.sub(f"://{hidden}@", text)
 
 
-def stale(secrets: list[Object], deployments: list[Object]) -> list[str]:
-    """For each namespace in which running pods keep values of Secrets that are made anew: one sentence with the command that restarts them."""
-    sentences = []
-    for namespace in sorted({item["metadata"]["namespace"] for item in secrets}):
-        uses = {item["metadata"]["name"]: _secrets_of(item) for item in deployments if item["metadata"]["namespace"] == namespace}
-        names = {item["metadata"]["name"] for item in secrets if item["metadata"]["namespace"] == namespace}
-        used = sorted(names & set().union(*uses.values()))
-        if used:
-            made = " and ".join(f"Secret {namespace}/{name}" for name in used)
-            restart = " ".join(f"deployment/{name}" for name in sorted(uses) if uses[name] & names)
-            sentences.append(
-                f"{made}: made anew, so pods that run keep the old values until they are restarted: kubectl -n {namespace} rollout restart {restart}"
-            )
-    return sentences
-
-
-def _secrets_of(deployment: Object) -> set[str]:
-    """The names of the Secrets that its pods take variables or files from."""
-    spec = deployment["spec"]["template"]["spec"]
-    found = []
-    for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
-        found += [(source.get("secretRef") or {}).get("name") for source in container.get("envFrom") or []]
-        found += [((item.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name") for item in container.get("env") or []]
-    for volume in spec.get("volumes") or []:
-        found.append((volume.get("secret") or {}).get("secretName"))
-        found += [(source.get("secret") or {}).get("name") for source in (volume.get("projected") or {}).get("sources") or []]
-    return {name for name in found if name}
-
-
 def difference(before: Any, after: Any) -> tuple[Any, Any]:
     """Only what differs, on both sides. Lists of named things (containers, variables, ports) are compared by name."""
     if isinstance(before, dict) and isinstance(after, dict):

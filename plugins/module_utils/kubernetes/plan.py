@@ -28,7 +28,6 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
     owner,
     presentable,
     quantity,
-    selector,
     short,
     title,
     without_userinfo,
@@ -41,42 +40,7 @@ INSTALL = {
     "postgresql.cnpg.io": "install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider",
     "gateway.networking.k8s.io": "install the Gateway API (https://gateway-api.sigs.k8s.io/), or use type: ingress in immich_ingress",
 }
-# Deleted when no longer wanted: they hold no data and come back with the next run.
-PRUNED = (
-    ("apps/v1", "Deployment"),
-    ("v1", "Service"),
-    ("v1", "ConfigMap"),
-    ("networking.k8s.io/v1", "Ingress"),
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
-    ("traefik.io/v1alpha1", "IngressRoute"),
-    ("traefik.io/v1alpha1", "Middleware"),
-    ("cilium.io/v2", "CiliumNetworkPolicy"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler"),
-    ("policy/v1", "PodDisruptionBudget"),
-    ("monitoring.coreos.com/v1", "ServiceMonitor"),
-    ("monitoring.coreos.com/v1", "PodMonitor"),
-    ("monitoring.coreos.com/v1", "PrometheusRule"),
-    ("batch/v1", "CronJob"),
-    ("postgresql.cnpg.io/v1", "ScheduledBackup"),
-    ("volsync.backube/v1alpha1", "ReplicationSource"),
-)
-# Never deleted, only listed: they hold data, or something else may live by them.
-KEPT = (
-    ("v1", "Namespace"),
-    ("v1", "PersistentVolume"),
-    ("v1", "PersistentVolumeClaim"),
-    ("v1", "Secret"),
-    ("v1", "ServiceAccount"),
-    ("storage.k8s.io/v1", "StorageClass"),
-    ("postgresql.cnpg.io/v1", "Cluster"),
-    ("postgresql.cnpg.io/v1", "Database"),
-    ("barmancloud.cnpg.io/v1", "ObjectStore"),
-    ("external-secrets.io/v1", "ExternalSecret"),
-    ("onepassword.com/v1", "OnePasswordItem"),
-    ("bitnami.com/v1alpha1", "SealedSecret"),
-    ("dragonflydb.io/v1alpha1", "Dragonfly"),
-)
+
 
 
 class Refused(Exception):
@@ -108,7 +72,7 @@ def apply(client: Client, wanted: list[Object], instance: str, take_over: list[s
     for step in steps:
         try:
             if not check_mode:
-                _do(client, step)
+                do(client, step)
         except ApiError as error:
             so_far = f" Done before it: {', '.join(done)}." if done else " Nothing else was changed."
             raise Refused([explain(step.desired, error) + so_far]) from None
@@ -160,7 +124,7 @@ def _refusals(step: Step, instance: str) -> list[str]:
     if live is None:
         return []
     if live["metadata"].get("deletionTimestamp"):
-        return [f"{title(live)} is being deleted. Wait until it is gone (kubectl get {live['kind'].lower()} {_where(live)}), then run again."]
+        return [f"{title(live)} is being deleted. Wait until it is gone (kubectl get {live['kind'].lower()} {where(live)}), then run again."]
     whose = owner(live, instance)
     if whose and live["kind"] == "Namespace":
         return []  # used as it is
@@ -290,7 +254,8 @@ def _released(live: Object, desired: Object) -> bool:
     return (claim.get("namespace"), claim.get("name")) == (wanted.get("namespace"), wanted.get("name"))
 
 
-def _do(client: Client, step: Step) -> None:
+def do(client: Client, step: Step) -> None:
+    """Write what a step says."""
     if step.action == "create":
         if GENERATE in annotations(step.desired):
             client.create(step.resource, step.desired)  # never over one that somebody made meanwhile
@@ -326,50 +291,8 @@ def _prepare(client: Client, step: Step) -> None:
             step.live = client.get(step.resource, live["metadata"]["name"], live["metadata"].get("namespace", "")) or live
 
 
-def prune(client: Client, wanted: list[Object], instance: str, check_mode: bool) -> tuple[list[Step], list[Object], list[str]]:
-    """Delete what this instance once made and no longer wants, if it is of a kind that holds no data.
-
-    Returns the deletions, the objects that a person has to decide about, and the kinds that may not be listed.
-    """
-    keep = {key(item) for item in wanted}
-    namespaces = sorted({item["metadata"]["namespace"] for item in wanted if item["metadata"].get("namespace")})
-    steps, left, hidden = [], [], []
-    for api_version, kind in PRUNED + KEPT:
-        resource = client.resource(api_version, kind)
-        if resource is None:
-            continue
-        for namespace in namespaces if resource.namespaced else [""]:
-            try:
-                found = client.list(resource, namespace, selector(instance))
-            except ApiError as error:
-                if error.status != 403:
-                    raise
-                hidden.append(kind)
-                continue
-            for live in found:
-                if key(live) in keep or live["metadata"].get("deletionTimestamp") or owner(live, instance):
-                    continue
-                if (api_version, kind) in KEPT:
-                    left.append(live)
-                else:
-                    steps.append(Step("delete", resource, live, live, before=presentable(comparable(live), kind)))
-    for step in steps:
-        if not check_mode:
-            _do(client, step)
-    return steps, left, hidden
-
-
-def removal(live: Object, context: str, kubeconfig: str) -> str:
-    """How a person removes an object we do not remove ourselves: a command, but none to paste where a database would go."""
-    kubectl = f"kubectl{f' --kubeconfig {kubeconfig}' if kubeconfig else ''} --context {context}"
-    kind, group = live["kind"].lower(), live["apiVersion"].rpartition("/")[0]
-    if group == "postgresql.cnpg.io" and live["kind"] in ("Cluster", "Database"):
-        return f"it holds the database, so back that up first, then delete it by hand; to look at it, {kubectl} get {kind}.{group} {_where(live)}"
-    loses = "  # with reclaim policy Delete its data goes too" if live["kind"] == "PersistentVolumeClaim" else ""
-    return f"{kubectl} delete {kind} {_where(live)}{loses}"
-
-
-def _where(live: Object) -> str:
+def where(live: Object) -> str:
+    """Name and namespace, as kubectl takes them."""
     meta = live["metadata"]
     return f"{meta['name']} -n {meta['namespace']}" if meta.get("namespace") else meta["name"]
 
@@ -399,7 +322,7 @@ def _immutable(desired: Object, live: Object | None) -> str:
     wanted, there = _at(desired, path), _at(live or {}, path)
     changed = _changes(there, wanted) if isinstance(wanted, dict) and isinstance(there, dict) else ""
     what = f"Kubernetes cannot change {'.'.join(path) or 'this'} of an existing {kind}{f' ({changed})' if changed else ''}."
-    command = f"kubectl delete {kind.lower()} {_where(desired)}"
+    command = f"kubectl delete {kind.lower()} {where(desired)}"
     if kind == "PersistentVolumeClaim":
         return f"{what} Put the old value back in immich_volumes, or give the volume a new name: the old claim and its data stay."
     if kind == "PersistentVolume":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, key, title, without_userinfo
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, title, without_userinfo
 
 HEALTHY = "Cluster in healthy state"
 # Phases that CloudNativePG does not leave by itself.
@@ -24,12 +24,16 @@ BROKEN = (
 )
 
 
+SLOW_START = "the pod runs but does not answer its readiness probe yet"
+
+
 @dataclass(frozen=True)
 class NotReady:
-    """Why an object is not ready; hopeless when waiting longer changes nothing."""
+    """Why an object is not ready; hopeless when waiting longer changes nothing, patience in seconds where its own object grants a slow start."""
 
     why: str
     hopeless: bool = False
+    patience: int = 0
 
 
 def not_ready(live: Object, pods: list[Object] | None = None, waits_for_consumer: bool = False) -> NotReady | None:
@@ -60,7 +64,8 @@ def deployment(live: Object, pods: list[Object]) -> NotReady | None:
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             return NotReady(f"no pod can be made: {condition.get('message', '')}")
     reasons = list(dict.fromkeys(filter(None, map(pod, pods))))
-    return NotReady("; ".join(reasons) or f"{counts[2]} of {wanted} pods available")
+    patience = spec.get("progressDeadlineSeconds", 0) if reasons == [SLOW_START] else 0
+    return NotReady("; ".join(reasons) or f"{counts[2]} of {wanted} pods available", patience=patience)
 
 
 def pod(live: Object) -> str:
@@ -78,7 +83,7 @@ def pod(live: Object) -> str:
     ready = any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions") or [])
     if ready:
         return ""
-    return "the pod is starting" if status.get("phase") != "Running" else "the pod runs but does not answer its readiness probe yet"
+    return "the pod is starting" if status.get("phase") != "Running" else SLOW_START
 
 
 def _container(status: Object) -> str:
@@ -178,7 +183,7 @@ def pending(client: Client, wanted: list[Object]) -> list[dict[str, Any]]:
         if live is not None and reason:
             reason = not_ready(live, **_context(client, live))
         if reason:
-            result.append({"object": title(item), "why": without_userinfo(reason.why), "hopeless": reason.hopeless, "key": list(key(item))})
+            result.append({"object": title(item), "why": without_userinfo(reason.why), "hopeless": reason.hopeless, "patience": reason.patience})
     return result
 
 

@@ -50,6 +50,15 @@ def test_the_time_is_up_exactly_when_it_was_said(wait):
     assert [run["wait_timeout"] for run in runs] == [10, 4]
 
 
+def test_a_server_that_is_still_starting_has_the_time_that_its_deployment_gives(wait):
+    migrating = {**STARTING, "patience": 30}
+    assert wait([migrating], [migrating], [], wait_timeout=14)[0]["ready"]
+    result, _lines, runs = wait([migrating], [migrating], [migrating], [migrating], wait_timeout=14)
+    assert "not ready (waited 30 s, its progressDeadlineSeconds is 30 s)" in result["msg"]
+    assert len(runs) == 3
+    assert "waited 14 s" in wait([migrating, BROKEN | {"hopeless": False}], [migrating, STARTING], [STARTING], wait_timeout=14)[0]["msg"]
+
+
 def test_what_does_not_help_itself_ends_the_wait_when_seen_twice(wait):
     result, _lines, runs = wait([BROKEN], [BROKEN])
     assert "waiting longer does not help" in result["msg"]

@@ -10,7 +10,7 @@ import json
 import threading
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory, plan
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory, prune
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.identity import Found, Wanted
 
@@ -206,6 +206,23 @@ def test_a_host_that_leads_to_somebody_else_is_refused(route):
     assert identity.problems(wanted(hosts=["other.example.net"]), found(routes=[route])) == []
 
 
+def test_a_server_can_be_asked_when_a_pod_is_ready_and_a_service_leads_to_it():
+    ready = {**server(), "status": {"readyReplicas": 1}}
+    assert identity.serving(wanted(), running(workloads=[ready], services=["immich-server"]))
+    assert not identity.serving(wanted(), running(workloads=[ready], services=["immich-valkey"]))
+    assert not identity.serving(wanted(), running(services=["immich-server"]))
+    assert not identity.serving(wanted(), found(services=["immich-server"]))
+
+
+def test_a_mount_that_would_show_other_files_is_refused():
+    live = server(claims=["immich-media"])
+    live["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [{"name": "immich-media", "mountPath": "/data"}]
+    renamed = {"name": "library", "mount": "/data", "claim": "immich-library", "nfs": None}
+    [problem] = identity.problems(wanted(volumes=[renamed]), running(workloads=[live]))
+    assert problem.startswith("immich_volumes, library: the running server has claim immich-media on /data")
+    assert identity.problems(wanted(volumes=[renamed], accept_moved_volumes=["library"]), running(workloads=[live])) == []
+
+
 def test_our_own_way_in_and_the_solver_of_a_certificate_are_fine():
     ours = thing("Ingress", "immich-server", OURS, spec={"rules": [{"host": "photos.example.net"}]})
     solver = thing("Ingress", "cm-x", {"acme.cert-manager.io/http01-solver": "true"}, spec={"rules": [{"host": "photos.example.net"}]})
@@ -274,15 +291,23 @@ def leftover(kind, api_version, name="old"):
 
 @pytest.mark.parametrize(("kind", "resource"), [("Cluster", "cluster.postgresql.cnpg.io"), ("Database", "database.postgresql.cnpg.io")])
 def test_no_command_that_deletes_a_database_is_printed(kind, resource):
-    text = plan.removal(leftover(kind, "postgresql.cnpg.io/v1"), "home", "")
+    text = prune.removal(leftover(kind, "postgresql.cnpg.io/v1"), "home", "")
     look = f"kubectl --context home get {resource} old -n immich"
     assert text == f"it holds the database, so back that up first, then delete it by hand; to look at it, {look}"
 
 
 def test_the_command_that_deletes_a_claim_says_what_goes_with_it():
-    text = plan.removal(leftover("PersistentVolumeClaim", "v1"), "home", "/tmp/kube")
+    text = prune.removal(leftover("PersistentVolumeClaim", "v1"), "home", "/tmp/kube")
     assert text == ("kubectl --kubeconfig /tmp/kube --context home delete persistentvolumeclaim old -n immich  # with reclaim policy Delete its data goes too")
-    assert plan.removal(leftover("Secret", "v1"), "home", "") == "kubectl --context home delete secret old -n immich"
+    assert prune.removal(leftover("Secret", "v1"), "home", "") == "kubectl --context home delete secret old -n immich"
+
+
+def test_no_command_that_deletes_a_namespace_is_printed():
+    text = prune.removal({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "old"}}, "home", "")
+    assert text == (
+        "everything in it would go with it, database and volumes too, so back up what is there, then delete it by hand;"
+        " to look at it, kubectl --context home get all,secret,persistentvolumeclaim -n old"
+    )
 
 
 def test_an_empty_database_beside_old_photos_is_refused():

@@ -13,7 +13,6 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
     owner,
     presentable,
     quantity,
-    stale,
     title,
     without_userinfo,
     yaml_text,
@@ -111,46 +110,6 @@ def test_no_user_of_a_url_is_shown_wherever_it_stands():
     assert shown["data"]["config.yaml"] == "proxy: http://(hidden)@proxy:3128\ntimezone: UTC\n"
     assert shown["spec"]["args"][0] == "--target=redis://(hidden)@cache:6379/0"
     assert without_userinfo("cannot reach postgres://u:hunter2@h/x: no route") == "cannot reach postgres://(hidden)@h/x: no route"
-
-
-def deployment(name, namespace="immich", **spec):
-    """A Deployment whose pods are given."""
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace}, "spec": {"template": {"spec": spec}}}
-
-
-def secret(name, namespace="immich"):
-    """A Secret that was made anew."""
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        {"containers": [{"env": [{"name": "TZ", "value": "UTC"}, {"name": "P", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]}]},
-        {"containers": [{"envFrom": [{"configMapRef": {"name": "c"}}, {"secretRef": {"name": "db"}}]}]},
-        {"initContainers": [{"envFrom": [{"secretRef": {"name": "db"}}]}], "containers": [{}]},
-        {"containers": [{}], "volumes": [{"emptyDir": {}}, {"secret": {"secretName": "db"}}]},
-        {"containers": [{}], "volumes": [{"projected": {"sources": [{"configMap": {"name": "c"}}, {"secret": {"name": "db"}}]}}]},
-    ],
-)
-def test_what_uses_a_secret_that_is_made_anew_is_to_be_restarted(spec):
-    others = [deployment("other", containers=[{"env": [{"name": "db", "valueFrom": {"configMapKeyRef": {"name": "db", "key": "x"}}}]}])]
-    (sentence,) = stale([secret("db")], [deployment("web", **spec), *others])
-    assert sentence == (
-        "Secret immich/db: made anew, so pods that run keep the old values until they are restarted: kubectl -n immich rollout restart deployment/web"
-    )
-
-
-def test_one_command_restarts_all_of_a_namespace():
-    def user(name, *secrets, **more):
-        return deployment(name, containers=[{"envFrom": [{"secretRef": {"name": item}} for item in secrets]}], **more)
-
-    (sentence,) = stale(
-        [secret("db"), secret("cache"), secret("unused")], [user("server", "db", "cache"), user("cache", "cache"), user("far", "db", namespace="x")]
-    )
-    assert sentence.startswith("Secret immich/cache and Secret immich/db: ")
-    assert sentence.endswith("kubectl -n immich rollout restart deployment/cache deployment/server")
-    assert stale([secret("db")], []) == stale([], [user("server", "db")]) == []
 
 
 def test_what_the_api_server_keeps_for_itself_is_no_difference():

@@ -47,6 +47,14 @@ def test_an_old_or_half_rolled_out_deployment_is_not(live):
     assert not_ready(live).why
 
 
+def test_a_pod_that_runs_and_is_starting_has_the_time_of_its_deployment():
+    live = deployment(availableReplicas=0)
+    live["spec"]["progressDeadlineSeconds"] = 3900
+    assert not_ready(live, [pod()]).patience == 3900
+    crashing = pod(waiting={"reason": "CrashLoopBackOff"}, last={"exitCode": 1})
+    assert not_ready(live, [pod(), crashing]).patience == not_ready(live, [crashing]).patience == not_ready(live, []).patience == 0
+
+
 def test_an_old_pod_that_still_runs_beside_the_new_one_is_waited_for():
     live = deployment()
     live["status"]["replicas"] = 2

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files that the running server uses stay where it finds them."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts
+
+SERVER = "192.0.2.10"
+
+
+def deployment(**claims):
+    """The server, with each claim mounted under its name; `media` on /data."""
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in claims.items()]
+    paths = [{"name": name, "mountPath": "/data" if name == "media" else f"/mnt/{name}"} for name in claims]
+    scratch = {"name": "scratch", "emptyDir": {}}
+    pod = {"containers": [{"volumeMounts": [*paths, {"name": "scratch", "mountPath": "/tmp"}]}], "volumes": [*volumes, scratch]}
+    return {"kind": "Deployment", "metadata": {"name": "immich-server", "namespace": "immich"}, "spec": {"template": {"spec": pod}}}
+
+
+def static(claim, path, namespace="immich"):
+    return {"kind": "PersistentVolume", "spec": {"nfs": {"server": SERVER, "path": path}, "claimRef": {"namespace": namespace, "name": claim}}}
+
+
+def volume(name, mount="/data", claim=None, path=None):
+    return {"name": name, "mount": mount, "claim": claim or f"immich-{name}", "nfs": {"server": SERVER, "path": path} if path else None}
+
+
+def test_what_stays_is_fine():
+    server = deployment(media="immich-media", photos="immich-photos")
+    volumes = [volume("media"), volume("photos", "/mnt/photos/", path="/mnt/tank/photos"), volume("new", "/mnt/new"), volume("tmp", "/tmp")]
+    assert mounts.moved(server, [static("immich-photos", "/mnt/tank/photos")], volumes, []) == []
+
+
+def test_a_renamed_volume_would_be_empty():
+    [problem] = mounts.moved(deployment(media="immich-media"), [], [volume("library")], [])
+    assert problem == (
+        "immich_volumes, library: the running server has claim immich-media on /data, and the inventory would put claim immich-library there, which has none"
+        " of its files. Give the volume its old name back, or let it have existing_claim: immich-media, which keeps the files. To move them on purpose, scale"
+        " the server to 0, copy the files there, and run once with -e '{\"immich_accept_moved_volumes\": [\"library\"]}'."
+    )
+    assert mounts.moved(deployment(media="immich-media"), [], [volume("library")], ["library"]) == []
+    assert mounts.moved(deployment(media="immich-media"), [], [volume("library", claim="immich-media")], []) == []
+
+
+def test_a_renamed_volume_of_the_same_export_has_the_same_files():
+    static_volumes = [static("immich-photos", "/mnt/tank/photos/"), static("immich-pictures", "/mnt/tank/other", "family")]
+    assert mounts.moved(deployment(photos="immich-photos"), static_volumes, [volume("pictures", "/mnt/photos", path="/mnt/tank/photos")], []) == []
+
+
+@pytest.mark.parametrize("name", ["photos", "pictures"])
+def test_another_export_has_other_files(name):
+    server, volumes = deployment(photos="immich-photos"), [static("immich-photos", "/mnt/tank/photos")]
+    [problem] = mounts.moved(server, volumes, [volume(name, "/mnt/photos", path="/mnt/tank/new")], [])
+    assert "has 192.0.2.10:/mnt/tank/photos on /mnt/photos, and the inventory would put 192.0.2.10:/mnt/tank/new there" in problem
+    assert "Put the old export back." in problem
+
+
+def test_another_kind_of_storage_has_other_files():
+    static_volumes = [static("immich-photos", "/mnt/tank/photos")]
+    [problem] = mounts.moved(deployment(photos="immich-photos"), static_volumes, [volume("pictures", "/mnt/photos")], [])
+    assert "192.0.2.10:/mnt/tank/photos on /mnt/photos, and the inventory would put claim immich-pictures" in problem
+    [problem] = mounts.moved(deployment(media="immich-media"), [], [volume("library", path="/mnt/tank/immich")], [])
+    assert "claim immich-media on /data, and the inventory would put 192.0.2.10:/mnt/tank/immich" in problem
