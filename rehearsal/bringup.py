@@ -142,8 +142,8 @@ def down(home: Path, progress: Progress) -> bool:
         control_plane.stop(home, patience=2.0)
         control_plane.remove(home)
         _lock_of(home).unlink(missing_ok=True)
-    for folder in (_lock_of(home).parent, home.parent):
-        with suppress(OSError):  # other rehearsals are in it
+    for folder in (_lock_of(home).parent, home.parent, home.parent.parent):
+        with suppress(OSError):  # other rehearsals are in it, or what is known of real instances
             folder.rmdir()
     progress.say(f"Rehearsal {home.name} is gone")
     return True

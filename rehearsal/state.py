@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,14 @@ def home_of_run(variables: Mapping[str, Any]) -> Path:
     if not sources and not os.environ.get("IMMICH_REHEARSAL"):
         raise NotRunning("A rehearsal belongs to an inventory, and none was given: run with -i INVENTORY, or set IMMICH_REHEARSAL to a name.")
     return home(str(sources[0]) if sources else "")
+
+
+def down_command(which: str) -> str:
+    """How a person ends a rehearsal, or all of them: the Makefile is not part of an installed collection."""
+    collection = Path(__file__).parents[1]
+    if (collection / "Makefile").exists():
+        return "make down"
+    return f"PYTHONPATH={collection.parents[2]} {sys.executable} -m ansible_collections.homelab.immich.rehearsal down {which}"
 
 
 def read(home: Path) -> dict:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
@@ -14,7 +12,6 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.immich.plugins.plugin_utils import summary
 from ansible_collections.homelab.immich.rehearsal import state
 
-COLLECTION = Path(__file__).parents[2]
 # What the summary reads; nothing else is templated, and no secret is among them.
 SHOWN = (
     "immich_admin_email",
@@ -54,9 +51,7 @@ class ActionModule(ActionBase):
         instance = {name: self._templar.template(variables[name]) for name in SHOWN if name in variables}
         instance["immich_users"] = [{"email": user["email"]} for user in self._templar.template(variables.get("immich_users") or [])]
         hostvars = variables["hostvars"]
-        nas = {
-            name: {key: hostvars[name].get(key) for key in ("nas_provider", "__nas_verified")} for name in variables.get("groups", {}).get("nas", [])
-        }
+        nas = {name: {key: hostvars[name].get(key) for key in ("nas_provider", "__nas_verified")} for name in variables.get("groups", {}).get("nas", [])}
         check = bool(self._task.check_mode)
         lines = summary.rows(instance, nas, options["applied"], options["configured"], options["reached"], check, options["initialized"])
         text = summary.render(summary.heading(instance, check), lines, self._next_steps(instance, variables))
@@ -69,11 +64,9 @@ class ActionModule(ActionBase):
             return [f"open {instance['immich_url']}"]
         running = state.read(state.home(variables["ansible_inventory_sources"][0]))
         host = instance["immich_url"].split("://")[-1]
-        # the Makefile is not part of an installed collection
-        module = f"PYTHONPATH={COLLECTION.parents[2]} {sys.executable} -m ansible_collections.homelab.immich.rehearsal"
-        down = "make down" if (COLLECTION / "Makefile").exists() else f"{module} down -i {variables['ansible_inventory_sources'][0]}"
+        down = state.down_command(f"-i {variables['ansible_inventory_sources'][0]}")
         return [
             f"curl {running['immich']}/host/{host}/api/server/version  (through the way in, to the stand-in for Immich)",
             f"kubectl --kubeconfig {running['kubeconfig']} get all -n {instance['immich_namespace']}  (a real API server)",
-            f"{down}  ·  README, \"Your own cluster\": the same inventory for real",
+            f'{down}  ·  README, "Your own cluster": the same inventory for real',
         ]
