@@ -39,6 +39,10 @@ class ActionModule(ActionBase):
         connection = variables.get("ansible_connection", "local")
         if connection != "local":  # only the command line can say so here, the play says local
             raise AnsibleActionFail(f"ansible_connection is {connection}, and all of this runs on the control node. Remove it from the command line.")
+        if not variables.get("groups", {}).get("immich"):
+            sources = ", ".join(os.path.relpath(source) for source in variables.get("ansible_inventory_sources") or ()) or "the inventory"
+            near = did_you_mean("immich", variables.get("groups", ()))
+            raise AnsibleActionFail(f"There is no host in the group immich of {sources}, so there is no Immich to set up.{near} Name another with -i.")
         known = specs.read(ROLES)
         given = self._given(variables, known)
         problems = preflight.check([one for one, _raw in given], known)
@@ -46,9 +50,6 @@ class ActionModule(ActionBase):
         for problem in problems:
             if problem.warning:
                 self._display.warning(report.sentence(problem, len(given) > 1))
-        if not variables.get("groups", {}).get("immich"):
-            near = did_you_mean("immich", variables.get("groups", ()))
-            self._display.warning(f"The inventory has no host in the group immich, so there is no Immich to set up.{near}")
         errors = [problem for problem in problems if not problem.warning]
         if errors:
             # printed here and not returned: Ansible would show a returned message twice, the second time inside YAML or JSON

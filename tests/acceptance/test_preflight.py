@@ -251,11 +251,35 @@ def test_warnings_are_ansible_s_own(tmp_path: Path) -> None:
     assert f"[WARNING]: photos: {warning}" in " ".join((result.stdout + result.stderr).split())
 
 
-def test_a_misspelt_group_is_a_warning(tmp_path: Path) -> None:
-    inventory = tmp_path / "hosts.yml"
-    inventory.write_text("imich: {hosts: {photos: {}}}")
-    result = play(tmp_path, inventory)
-    assert result.returncode == 0
-    assert "The inventory has no host in the group immich, so there is no Immich to set up. Did you mean imich?" in " ".join(
-        (result.stdout + result.stderr).split()
+def site(tmp_path: Path, inventory: str) -> subprocess.CompletedProcess[str]:
+    """The main job in an empty folder, where no ansible.cfg of ours is read."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "K8S_"))}
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "homelab.immich.site", "-i", inventory],
+        cwd=tmp_path,
+        env=environment | {"HOME": str(tmp_path), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "10000", "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "collections")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
+
+
+def test_a_misspelt_group_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("imich: {hosts: {photos: {}}}")
+    result = site(tmp_path, "hosts.yml")
+    assert result.returncode == 2
+    sentence = "There is no host in the group immich of hosts.yml, so there is no Immich to set up. Did you mean imich?"
+    assert sentence in result.stdout + result.stderr
+
+
+def test_an_inventory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    result = site(tmp_path, "nope")
+    assert result.returncode == 2
+    assert "There is no host in the group immich of nope, so there is no Immich to set up. Name another with -i." in result.stdout + result.stderr
+
+
+def test_the_checkout_says_which_inventory_is_not_there(tmp_path: Path) -> None:
+    result = play(tmp_path, tmp_path / "nope")
+    assert result.returncode == 1
+    assert f"Completely failed to parse inventory source {tmp_path}/nope" in result.stdout + result.stderr
