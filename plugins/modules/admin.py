@@ -67,7 +67,8 @@ from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.immich.api_keys import read_own
 from ansible_collections.homelab.immich.plugins.module_utils.immich.changes import Change, Plan, Step
-from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client, ImmichError, Unauthorized
+from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError, Unauthorized
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
 
 _STATE = {"isInitialized": bool, "isOnboarded": bool}

@@ -104,7 +104,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible_collections.homelab.immich.plugins.module_utils.immich import api_keys, versions
 from ansible_collections.homelab.immich.plugins.module_utils.immich.changes import Change
-from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client, ImmichError
+from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
 
 if TYPE_CHECKING:

@@ -58,6 +58,7 @@ class Scripted:
             f"HTTP/1.1 {status} X",
             f"content-type: {content_type}",
             f"content-length: {len(body)}",
+            "connection: close",
             *(f"{name}: {value}" for name, value in headers.items()),
         ]
         return "\r\n".join([*lines, "", ""]).encode() + body

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .changes import Change, Plan, PlanErrors, Step
-from .client import Client, Forbidden, Unauthorized
+from .client import Client
+from .errors import Forbidden, Unauthorized
 
 _KEY = {"id": str, "name": str, "permissions": [str]}
 CREATED = {"apiKey": _KEY, "secret": str}

@@ -10,7 +10,7 @@ import binascii
 
 from ..kubernetes.client import ApiError, Client, Resource, Unreachable
 from ..kubernetes.kubeconfig import KubeconfigError, access
-from .client import ImmichError
+from .errors import ImmichError
 
 _SECRETS = Resource("v1", "Secret", "secrets", True)
 _FIELD = "key"

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..kubernetes.client import HTTPError, cause
 from ..kubernetes.kubeconfig import KubeconfigError, access
-from .client import ImmichError, Response, no_response
+from .errors import ImmichError
+from .transport import MAX_BYTES, Response, joined, no_response, too_large
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -32,10 +34,23 @@ class KubernetesTransport:
         headers = {**self._cluster.default_headers, **headers}
         try:
             # retries=False: no redirect is followed either
-            answer = pool.request(method, self.base + path, body=body, headers=headers, timeout=timeout, retries=False)
-        except HTTPError as error:
+            answer = pool.request(method, self.base + path, body=body, headers=headers, timeout=timeout, retries=False, preload_content=False)
+            content = _read(answer, time.monotonic() + timeout)
+        except (HTTPError, OSError) as error:
             raise no_response(cause(error), timeout) from error
-        return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+        return Response(answer.status, joined(answer.headers.items()), content)
+
+
+def _read(answer: Any, deadline: float) -> bytes:
+    """Read an answer, but not for ever."""
+    content = bytearray()
+    for part in answer.stream(65536):
+        content += part
+        if len(content) > MAX_BYTES or time.monotonic() > deadline:
+            answer.close()
+            raise too_large() if len(content) > MAX_BYTES else TimeoutError
+    answer.release_conn()
+    return bytes(content)
 
 
 def transport(*, kubeconfig: str | None, context: str | None, namespace: str, service: str, rehearsal: bool) -> KubernetesTransport:

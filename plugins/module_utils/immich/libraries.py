@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .changes import Change, PlanErrors
-from .client import Client, ImmichError
+from .client import Client
+from .errors import ImmichError
 
 _MAX_ENTRIES = 128
 _LIBRARY = {"id": str, "name": str, "ownerId": str, "importPaths": [str], "exclusionPatterns": [str]}

@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from .changes import Change, Plan, PlanErrors
-from .client import Client, ImmichError, Transport, UrllibTransport
+from .client import Client
+from .errors import ImmichError
+from .transport import HttpTransport, Transport
 
 # documented in plugins/doc_fragments/connection.py
 CONNECTION_SPEC: dict[str, dict[str, Any]] = {
@@ -107,7 +109,7 @@ class ImmichModule:
     def _transport(self) -> Transport:
         given = self.params
         if given["url"]:
-            return UrllibTransport(given["url"], rehearsal=given["rehearsal"], ca_cert=given["ca_cert"], validate_certs=given["validate_certs"])
+            return HttpTransport(given["url"], rehearsal=given["rehearsal"], ca_cert=given["ca_cert"], validate_certs=given["validate_certs"])
         if given["rehearsal"]:
             raise ImmichError("url is not given, and this is a rehearsal; take the connection options from the lookup homelab.immich.connection.")
         if not (given["context"] or given["kubeconfig"]):

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .changes import Change, PlanErrors
-from .client import Client, Forbidden, ImmichError, NotFound
+from .client import Client
+from .errors import Forbidden, ImmichError, NotFound
 
 _WHAT = "system settings"
 _SECRET = re.compile(r"(secret|password|token|apikey)$", re.IGNORECASE)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.immich.api_keys import lacking, named, plan_removal, plan_update, read_own
 from ansible_collections.homelab.immich.plugins.module_utils.immich.changes import PlanErrors
-from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client, Forbidden, UrllibTransport
+from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import Forbidden
+from ansible_collections.homelab.immich.plugins.module_utils.immich.transport import HttpTransport
 
 
 def key(**fields: Any) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def test_on_an_old_server_a_key_is_tried_on_something_else(scripted: Any, status
     version = scripted.answers[0]
     scripted.say({"message": "whatever"}, status=status)
     scripted.answers.insert(0, version)
-    own = read_own(Client(UrllibTransport(scripted.url, rehearsal=True), api_key="k"))
+    own = read_own(Client(HttpTransport(scripted.url, rehearsal=True), api_key="k"))
     assert (own == {}) is accepted and (own is None) is not accepted
     assert [path for _method, path, _headers, _body in scripted.seen] == ["/api/server/version", "/api/users/me"]
 
@@ -67,4 +69,4 @@ def test_on_a_newer_server_a_key_that_may_not_be_read_is_an_error(scripted: Any)
     scripted.say({"message": "Forbidden"}, status=403)
     scripted.answers.insert(0, version)
     with pytest.raises(Forbidden):
-        read_own(Client(UrllibTransport(scripted.url, rehearsal=True), api_key="k"))
+        read_own(Client(HttpTransport(scripted.url, rehearsal=True), api_key="k"))

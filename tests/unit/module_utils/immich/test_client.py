@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 import trustme
 from ansible_collections.homelab.immich.plugins.module_utils.immich import client as module
-from ansible_collections.homelab.immich.plugins.module_utils.immich.client import (
+from ansible_collections.homelab.immich.plugins.module_utils.immich.answers import mismatch
+from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import (
     ApiError,
-    Client,
     Forbidden,
     ImmichError,
     MutationRefused,
@@ -28,9 +29,8 @@ from ansible_collections.homelab.immich.plugins.module_utils.immich.client impor
     Unauthorized,
     UnexpectedAnswer,
     Unreachable,
-    UrllibTransport,
-    mismatch,
 )
+from ansible_collections.homelab.immich.plugins.module_utils.immich.transport import HttpTransport
 
 KEY = "k3y-nobody-may-see"
 
@@ -46,7 +46,7 @@ def connect(scripted: Any, waits: list[float]) -> Callable[..., Client]:
     """Make a client of the scripted server."""
 
     def make(url: str = "", **options: Any) -> Client:
-        return Client(UrllibTransport(url or scripted.url, rehearsal=True), sleep=waits.append, **{"api_key": KEY, **options})
+        return Client(HttpTransport(url or scripted.url, rehearsal=True), sleep=waits.append, **{"api_key": KEY, **options})
 
     return make
 
@@ -136,12 +136,12 @@ def test_check_mode_sends_nothing_that_changes_something(scripted: Any, connect:
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1", "https://photos.example.net/", "http://127.0.0.1.example.net", "http://[::2]:80", "http://0.0.0.0"])
 def test_a_rehearsal_reaches_this_machine_only(url: str) -> None:
-    assert "this is a rehearsal" in failure(lambda: UrllibTransport(url, rehearsal=True))
+    assert "this is a rehearsal" in failure(lambda: HttpTransport(url, rehearsal=True))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8", "http://localhost/x", "http://[::1]:2283"])
 def test_this_machine_by_its_names(url: str) -> None:
-    assert UrllibTransport(url, rehearsal=True).base == url
+    assert HttpTransport(url, rehearsal=True).base == url
 
 
 def test_a_rehearsal_ignores_the_proxy_of_the_environment(scripted: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_a_real_run_uses_the_proxy_of_the_environment(scripted: Any, monkeypatch
     monkeypatch.setenv("http_proxy", scripted.url)
     monkeypatch.delenv("no_proxy", raising=False)
     scripted.say([])
-    assert Client(UrllibTransport("http://photos.example.net")).get("/libraries", doing="list") == []
+    assert Client(HttpTransport("http://photos.example.net")).get("/libraries", doing="list") == []
     assert scripted.seen[0][1] == "http://photos.example.net/api/libraries"
 
 
@@ -165,12 +165,12 @@ def test_a_real_run_uses_the_proxy_of_the_environment(scripted: Any, monkeypatch
     ["", "photos.example.net", "ftp://photos.example.net", "http://", "http://a b", "http://[::1", "http://x:99999", "file:///etc/passwd", "http://x\n.y"],
 )
 def test_what_is_no_address(url: str) -> None:
-    assert "https://photos.example.net" in failure(lambda: UrllibTransport(url))
+    assert "https://photos.example.net" in failure(lambda: HttpTransport(url))
 
 
 @pytest.mark.parametrize("url", ["http://user:pass@example.net", "http://example.net/?key=pass", "http://example.net/#pass"])
 def test_an_address_with_more_than_an_address_is_refused_without_showing_it(url: str) -> None:
-    assert "pass" not in failure(lambda: UrllibTransport(url))
+    assert "pass" not in failure(lambda: HttpTransport(url))
 
 
 @pytest.mark.parametrize("key", ["abc\n", "a b", "kéy", "\x00"])
@@ -370,22 +370,25 @@ def test_an_untrusted_certificate_is_told(connect: Any, tmp_path: Path) -> None:
         threading.Thread(target=serve, daemon=True).start()
         url = f"https://localhost:{listener.getsockname()[1]}"
         assert "is not trusted" in failure(lambda: connect(url).get("/libraries", doing="list"), Unreachable)
-        trusting = UrllibTransport(url, rehearsal=True, ca_cert=str(tmp_path / "ca.pem"))
+        trusting = HttpTransport(url, rehearsal=True, ca_cert=str(tmp_path / "ca.pem"))
         assert Client(trusting).get("/libraries", doing="list") == []
-        assert Client(UrllibTransport(url, validate_certs=False)).get("/libraries", doing="list") == []
+        assert Client(HttpTransport(url, validate_certs=False)).get("/libraries", doing="list") == []
         listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_certificate_file_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nonsense")
     for path in (tmp_path / "ca.pem", tmp_path / "missing.pem"):
-        assert "give the path of a PEM file" in failure(lambda path=path: UrllibTransport("https://localhost", ca_cert=str(path)))
+        assert "give the path of a PEM file" in failure(lambda path=path: HttpTransport("https://localhost", ca_cert=str(path)))
 
 
 # --- it also runs where there is no Ansible
 
 
-@pytest.mark.parametrize("name", ["client.py", "versions.py"])
+STANDALONE = ["answers.py", "client.py", "errors.py", "transport.py", "versions.py"]
+
+
+@pytest.mark.parametrize("name", STANDALONE)
 def test_only_the_standard_library_is_imported(name: str) -> None:
     tree = ast.parse((Path(module.__file__).parent / name).read_text())
     imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
@@ -397,9 +400,9 @@ def test_it_runs_without_ansible(scripted: Any, tmp_path: Path) -> None:
     scripted.say({"major": 3, "minor": 3, "patch": 5})
     package = tmp_path / "immich"
     package.mkdir()
-    for name in ("client.py", "versions.py"):
+    for name in STANDALONE:
         (package / name).write_text((Path(module.__file__).parent / name).read_text())
-    code = f"from immich.client import *; print(Client(UrllibTransport({scripted.url!r})).capabilities.version)"
+    code = f"from immich.client import Client; from immich.transport import HttpTransport; print(Client(HttpTransport({scripted.url!r})).capabilities.version)"
     ran = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"], capture_output=True, text=True, check=True
     )
