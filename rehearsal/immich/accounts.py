@@ -51,6 +51,7 @@ def login(server: Server, call: Call) -> dict[str, Any]:
         raise Refused(401, "Incorrect email or password")
     token = new_secret()
     server.db["sessions"][hashed(token)] = {"id": server.new_id(), "userId": user["id"], "createdAt": server.now()}
+    call.set_cookies |= {"immich_access_token": token, "immich_auth_type": "password", "immich_is_authenticated": "true"}
     return {
         "accessToken": token,
         "userId": user["id"],

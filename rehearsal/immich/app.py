@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,9 @@ from typing import Any
 from aiohttp import web
 
 # importing these registers their routes
-from . import accounts, config, info, jobs, libraries, users  # noqa: F401  # pylint: disable=unused-import
+from . import accounts, backups, config, info, integrity, jobs, libraries, maintenance, users  # noqa: F401  # pylint: disable=unused-import
 from .dialects import data
-from .errors import Refused, not_a_uuid
+from .errors import Refused, bad_request, not_a_uuid
 from .instance import Instance, NotReady
 from .routes import Call, Route, find
 from .server import Server
@@ -34,16 +35,23 @@ PROXY = re.compile(r"/api/v1/namespaces/(?P<namespace>[^/]+)/services/(?:http:)?
 Instances = Callable[[str, str], Instance]  # (namespace, service) -> Instance; LookupError or NotReady when there is none
 
 
+class Restarting(NotReady):
+    """The process is gone for a moment, its pod is not: the proxy finds the address, and nobody listens there."""
+
+
 class StandIn:
     """Every Immich server of a rehearsal: started when first asked for, restarted when told something else about it."""
 
-    def __init__(self, state_dir: Path, job_seconds: float = 0.02) -> None:
-        self.state_dir, self.job_seconds = state_dir, job_seconds
+    def __init__(self, state_dir: Path, job_seconds: float = 0.02, restart_seconds: float = 0.3) -> None:
+        self.state_dir, self.job_seconds, self.restart_seconds = state_dir, job_seconds, restart_seconds
+        self.restarting: dict[str, float] = {}  # database -> when its server listens again
         self.servers: dict[str, Server] = {}  # by database: two Services may lead to one server
         self.failures: dict[str, str] = {}
 
     async def server(self, instance: Instance) -> Server:
         """The running server of an instance; raises NotReady with the reason when it does not start."""
+        if time.monotonic() < self.restarting.get(instance.database, 0):
+            raise Restarting(f"Immich {instance.key} restarts itself")
         running = self.servers.get(instance.database)
         if running and replace(running.instance, key=instance.key) == instance:
             return running
@@ -74,7 +82,11 @@ class StandIn:
         server = await self.server(instance)
         correlation_id = secrets.token_hex(4)
         try:
-            return await answer(server, request, subpath)
+            response = await answer(server, request, subpath)
+            if server.restart_wanted:
+                self.restarting[instance.database] = time.monotonic() + self.restart_seconds
+                await self.stop(instance.database)
+            return response
         except Refused as refused:
             headers = {"X-Correlation-ID": correlation_id} if server.version >= (3, 0, 0) else {}
             return web.json_response(refused.body(server.version, correlation_id), status=refused.status, headers=headers)
@@ -88,30 +100,36 @@ async def answer(server: Server, request: web.Request, subpath: str) -> web.Resp
     if not found:
         raise Refused(404, f"Cannot {request.method} {subpath}")
     route, params = found
-    call = Call(params, dict(request.query), {})
-    if not route.public:
+    call = Call(params, dict(request.query), {}, cookies=dict(request.cookies))
+    if server.db["maintenance"]:
+        maintenance.admit(server, route, call, subpath)
+    elif not route.public:
         accounts.authenticate(server, request.headers, request.query, request.cookies, call)
         authorize(server, route, call)
     if "id" in params and not is_uuid(params["id"]):
         raise not_a_uuid("id")
-    if route.body:
+    if route.upload:
+        call.body = await read_upload(request)
+    elif route.body:
         call.body = Validator(server.version).body(schema(route.body, server), await read_json(request))
     result = route.handler(server, call)
     if request.method != "GET":
         server.db.save()
-    response = web.Response(status=route.status) if result is None else web.json_response(result, status=route.status)
-    if route.handler is accounts.login:
-        response.set_cookie("immich_access_token", result["accessToken"], httponly=True, samesite="Lax")
-        response.set_cookie("immich_auth_type", "password", httponly=True, samesite="Lax")
-        response.set_cookie("immich_is_authenticated", "true", samesite="Lax")
+    if isinstance(result, bytes):
+        response = web.Response(body=result, status=route.status)
+    else:
+        response = web.Response(status=route.status) if result is None else web.json_response(result, status=route.status)
+    for name, value in call.set_cookies.items():
+        response.set_cookie(name, value, httponly=name != "immich_is_authenticated", samesite="Lax")
     return response
 
 
 def authorize(server: Server, route: Route, call: Call) -> None:
     if route.admin and not call.user["isAdmin"]:
         raise Refused(403, "Forbidden")
-    if call.key and route.permission and not accounts.granted([route.permission], call.key["permissions"]):
-        raise Refused(403, f"Missing required permission: {route.permission}")
+    needed = route.held(server.version)
+    if call.key and needed and not accounts.granted([needed], call.key["permissions"]):
+        raise Refused(403, f"Missing required permission: {needed}")
 
 
 def schema(name: str, server: Server) -> dict[str, Any]:
@@ -126,6 +144,14 @@ async def read_json(request: web.Request) -> Any:
         raise Refused(400, f"Unexpected token in JSON: {error}") from None
 
 
+async def read_upload(request: web.Request) -> dict[str, Any]:
+    form = await request.post() if request.content_type == "multipart/form-data" else {}
+    file = form.get("file")
+    if not isinstance(file, web.FileField):
+        raise bad_request("File is required")
+    return {"name": file.filename, "content": file.file.read()}
+
+
 def kubernetes_status(code: int, reason: str, message: str) -> web.Response:
     """What the API server's service proxy says in the place of a service."""
     body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason, "code": code}
@@ -138,6 +164,12 @@ async def respond(standin: StandIn, request: web.Request, namespace: str, servic
         return await standin.dispatch(request, instances(namespace, service), subpath)
     except LookupError:
         return kubernetes_status(404, "NotFound", f'services "{service}" not found')
+    except Restarting:
+        if namespace:
+            return kubernetes_status(503, "ServiceUnavailable", "error trying to reach service: dial tcp 10.42.0.7:2283: connect: connection refused")
+        if request.transport:
+            request.transport.abort()
+        return web.Response()
     except NotReady:
         return kubernetes_status(503, "ServiceUnavailable", f'no endpoints available for service "{service}"')
 

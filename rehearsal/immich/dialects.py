@@ -14,7 +14,7 @@ import yaml
 from .instance import NotReady
 
 # The releases whose API contract the stand-in is checked against; a release in between behaves as its data says (`since`).
-DIALECTS = ("2.4.1", "2.5.5", "2.7.5", "3.0.0", "3.1.0", "3.3.5")
+DIALECTS = ("1.135.3", "2.0.0", "2.4.1", "2.5.5", "2.7.5", "3.0.0", "3.1.0", "3.3.5")
 
 Version = tuple[int, int, int]
 
@@ -46,7 +46,8 @@ def resolve(node: Any, version: Version) -> Any:
     if not isinstance(node, dict):
         return node
     if "type" not in node:
-        resolved = {name: resolve(child, version) for name, child in node.items() if not isinstance(child, dict) or present(child, version)}
+        children = {name: child for name, child in node.items() if isinstance(child, dict) and present(child, version)}
+        resolved = {name: resolve(child, version) for name, child in children.items()}
         return {name: child for name, child in resolved.items() if child != {}}
     leaf = {name: value for name, value in node.items() if name not in ("since", "before", "changes")}
     for release, changes in node.get("changes", {}).items():

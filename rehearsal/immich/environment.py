@@ -38,7 +38,7 @@ def check(version: Version, env: dict[str, str]) -> None:
         known = (*choices, "pgvecto.rs") if name == "DB_VECTOR_EXTENSION" and version < (3, 0, 0) else choices
         if env.get(name) and env[name] not in known:
             faults.append(f"{name}={env[name]} (must be one of the following values: {', '.join(known)})")
-    if env.get("IMMICH_MEDIA_LOCATION") and not env["IMMICH_MEDIA_LOCATION"].startswith("/"):
+    if version >= (1, 136, 0) and env.get("IMMICH_MEDIA_LOCATION") and not env["IMMICH_MEDIA_LOCATION"].startswith("/"):
         faults.append(f"IMMICH_MEDIA_LOCATION={env['IMMICH_MEDIA_LOCATION']} (must be an absolute path)")
     if faults:
         raise NotReady("Invalid environment variables: " + "; ".join(faults))

@@ -12,12 +12,12 @@ from .routes import Call, route
 from .server import Server
 
 
-@route("GET", "/server/ping", public=True)
+@route("GET", "/server/ping", public=True, maintenance="2.6.0")
 def ping(server: Server, call: Call) -> dict[str, str]:
     return {"res": "pong"}
 
 
-@route("GET", "/server/version", public=True)
+@route("GET", "/server/version", public=True, maintenance="2.5.0")
 def version(server: Server, call: Call) -> dict[str, Any]:
     major, minor, patch = server.version
     return {"major": major, "minor": minor, "patch": patch} | ({"prerelease": None} if server.version >= (3, 0, 0) else {})
@@ -75,8 +75,10 @@ def features(server: Server, call: Call) -> dict[str, bool]:
     return shown
 
 
-@route("GET", "/server/config", public=True)
+@route("GET", "/server/config", public=True, maintenance="2.3.0")
 def server_config(server: Server, call: Call) -> dict[str, Any]:
+    if server.db["maintenance"]:
+        return {"maintenanceMode": True}
     config = server.config
     shown = {
         "loginPageMessage": config["server"]["loginPageMessage"],

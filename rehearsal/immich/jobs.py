@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import gzip
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import scan, users
+from . import backups, integrity, scan, users
 from .dialects import names
 from .errors import Invalid, bad_request
 from .routes import Call, route
@@ -23,19 +22,21 @@ from .validate import Validator
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[Server, dict[str, Any]], None]
+Work = Callable[[Server, dict[str, Any]], Awaitable[None] | None]  # one that looks at many files awaits them, for others to be served meanwhile
 
 
 def nothing(server: Server, job: dict[str, Any]) -> None:
     """Work of the real server that leaves no trace here."""
 
 
-def backup_database(server: Server, job: dict[str, Any]) -> None:
-    """A dump in the backups folder, under the name that the server gives it."""
-    release = ".".join(map(str, server.version))
-    name = f"immich-db-backup-{server.clock():%Y%m%dT%H%M%S}-v{release}-pg17.10.sql.gz"
-    dump = gzip.compress(b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n")
-    server.files.create(f"{server.media_location}/backups/{name}", dump)
+def every(name: str) -> Work:
+    """Start for all assets (force); for those without a result there is nothing to do here, everything has one."""
+
+    def add(server: Server, job: dict[str, Any]) -> None:
+        if job.get("force") and server.db["assets"]:
+            server.jobs.add(name, {}, count=len(server.db["assets"]))
+
+    return add
 
 
 def delete_user(server: Server, job: dict[str, Any]) -> None:
@@ -62,23 +63,28 @@ JOBS: dict[str, tuple[str, Work, str]] = {
     "AssetDeleteCheck": ("backgroundTask", scan.purge_trash, ""),
     "UserDeleteCheck": ("backgroundTask", delete_expired_users, ""),
     "UserDelete": ("backgroundTask", delete_user, ""),
-    "DatabaseBackup": ("backupDatabase", backup_database, ""),
-    "SidecarQueueAll": ("sidecar", nothing, ""),
-    "AssetExtractMetadataQueueAll": ("metadataExtraction", nothing, ""),
-    "AssetGenerateThumbnailsQueueAll": ("thumbnailGeneration", nothing, ""),
-    "SmartSearchQueueAll": ("smartSearch", nothing, ""),
-    "AssetDetectDuplicatesQueueAll": ("duplicateDetection", nothing, ""),
-    "AssetDetectFacesQueueAll": ("faceDetection", nothing, ""),
-    "FacialRecognitionQueueAll": ("facialRecognition", nothing, ""),
-    "AssetEncodeVideoQueueAll": ("videoConversion", nothing, ""),
+    "DatabaseBackup": ("backupDatabase", backups.backup_database, ""),
+    "SidecarQueueAll": ("sidecar", every("SidecarCheck"), ""),
+    "AssetExtractMetadataQueueAll": ("metadataExtraction", every("AssetExtractMetadata"), ""),
+    "AssetGenerateThumbnailsQueueAll": ("thumbnailGeneration", every("AssetGenerateThumbnails"), ""),
+    "SmartSearchQueueAll": ("smartSearch", every("SmartSearch"), ""),
+    "AssetDetectDuplicatesQueueAll": ("duplicateDetection", every("AssetDetectDuplicates"), ""),
+    "AssetDetectDuplicates": ("duplicateDetection", nothing, ""),
+    "AssetDetectFacesQueueAll": ("faceDetection", every("AssetDetectFaces"), ""),
+    "AssetDetectFaces": ("faceDetection", nothing, ""),
+    "FacialRecognitionQueueAll": ("facialRecognition", every("FacialRecognition"), ""),
+    "FacialRecognition": ("facialRecognition", nothing, ""),
+    "AssetEncodeVideoQueueAll": ("videoConversion", every("AssetEncodeVideo"), ""),
+    "AssetEncodeVideo": ("videoConversion", nothing, ""),
     "StorageTemplateMigration": ("storageTemplateMigration", nothing, ""),
     "FileMigrationQueueAll": ("migration", nothing, ""),
-    "OcrQueueAll": ("ocr", nothing, ""),
+    "OcrQueueAll": ("ocr", every("Ocr"), ""),
+    "Ocr": ("ocr", nothing, ""),
     "PersonCleanup": ("backgroundTask", nothing, ""),
     "TagCleanup": ("backgroundTask", nothing, ""),
     "MemoryCleanup": ("backgroundTask", nothing, ""),
     "MemoryGenerate": ("backgroundTask", nothing, ""),
-    "IntegrityMissingFilesQueueAll": ("integrityCheck", nothing, ""),
+    "IntegrityCheck": ("integrityCheck", integrity.check, ""),
 }
 
 # what PUT /jobs/{queue} {command: start} puts into the queue
@@ -142,7 +148,8 @@ class Jobs:
 
     def wake(self, name: str) -> None:
         queue = self.queues[name]
-        if queue.waiting and name not in self.server.db["paused"] and (not queue.worker or queue.worker.done()):
+        stopped = name in self.server.db["paused"] or self.server.db["maintenance"]  # the maintenance worker runs alone
+        if queue.waiting and not stopped and (not queue.worker or queue.worker.done()):
             queue.worker = asyncio.get_running_loop().create_task(self.work(name))
 
     async def work(self, name: str) -> None:
@@ -155,14 +162,16 @@ class Jobs:
                 queue.waiting.popleft()
             await asyncio.sleep(self.seconds)
             if not job.left:
-                self.run(queue, job)
+                await self.run(queue, job)
                 self.server.db.save()
             queue.active = 0
 
-    def run(self, queue: Queue, job: Job) -> None:
+    async def run(self, queue: Queue, job: Job) -> None:
         _queue, work, following = JOBS[job.name]
         try:
-            work(self.server, job.data)
+            waiting = work(self.server, job.data)
+            if waiting:
+                await waiting
         except OSError as error:
             log.warning("Immich job %s failed: %s", job.name, error)
             queue.failed.append(job)
@@ -198,7 +207,8 @@ class Jobs:
 
 def nightly(server: Server) -> None:
     """What the server does at nightlyTasks.startTime."""
-    tasks = server.config["nightlyTasks"]
+    everything = {"databaseCleanup": True, "missingThumbnails": True}  # before 1.136 nothing of it could be switched off
+    tasks = server.config.get("nightlyTasks", everything)
     if tasks["databaseCleanup"]:
         for name in ("AssetDeleteCheck", "UserDeleteCheck", "PersonCleanup", "MemoryCleanup"):
             server.jobs.add(name, {})
@@ -212,7 +222,7 @@ def nightly(server: Server) -> None:
 def queue_name(server: Server, call: Call) -> str:
     """The queue of a request; an unknown one is a fault of its form."""
     validator = Validator(server.version)
-    validator.one_of(list(server.jobs.queues), call.params["name"], ("name",))
+    validator.one_of(list(server.jobs.queues), call.params["name"], ("name" if server.version >= (2, 4, 0) else "id",))
     if validator.issues:
         raise Invalid(validator.issues)
     return call.params["name"]
@@ -232,9 +242,14 @@ def list_jobs(server: Server, call: Call) -> dict[str, Any]:
     return {name: legacy(server, name) for name in server.jobs.queues}
 
 
-@route("POST", "/jobs", permission="job.create", admin=True, body="JobCreateDto", status=204)
+@route("POST", "/jobs", permission="job.create", admin=True, body="JobCreateDto", status=201, before="1.138.0")
+@route("POST", "/jobs", permission="job.create", admin=True, body="JobCreateDto", status=204, since="1.138.0")
 def create_job(server: Server, call: Call) -> None:
-    server.jobs.add(MANUAL.get(call.body["name"], "IntegrityMissingFilesQueueAll"), {})
+    name = call.body["name"]
+    if name in MANUAL:
+        server.jobs.add(MANUAL[name], {})
+    else:
+        server.jobs.add("IntegrityCheck", {"name": name})
 
 
 @route("PUT", "/jobs/{name}", permission="job.create", admin=True, body="QueueCommandDto")
@@ -246,7 +261,7 @@ def command(server: Server, call: Call) -> dict[str, Any]:
                 raise bad_request("Job is already running")
             if name not in STARTS:
                 raise bad_request(f"Invalid job name: {name}")
-            server.jobs.add(STARTS[name], {})
+            server.jobs.add(STARTS[name], {"force": call.body.get("force", False)})
         case "pause" | "resume" as wanted:
             server.jobs.pause(name, wanted == "pause")
         case "empty":

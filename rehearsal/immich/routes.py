@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .dialects import Version, present
+from .dialects import Version, permissions, present
 
 if TYPE_CHECKING:
     from .server import Server
@@ -29,6 +29,8 @@ class Call:
     user: dict[str, Any] = field(default_factory=dict)
     key: dict[str, Any] | None = None
     session: str | None = None
+    cookies: dict[str, str] = field(default_factory=dict)  # those of the request; what a handler adds to set_cookies goes back
+    set_cookies: dict[str, str] = field(default_factory=dict)
 
 
 Handler = Callable[["Server", Call], Any]
@@ -43,9 +45,18 @@ class Route:
     admin: bool = False
     public: bool = False
     body: str = ""
+    upload: bool = False  # a multipart body with one `file`
     status: int = 200
+    maintenance: str = ""  # the first release that answers it in maintenance mode, if any does
     since: str = ""
     before: str = ""
+
+    def held(self, version: Version) -> str:
+        """The permission that a key needs. Before 1.136 a route without one took any key, and fewer had one."""
+        if version >= (1, 136, 0):
+            return self.permission
+        name = self.permission.replace("adminUser.", "admin.user.")
+        return name if name != "all" and name in permissions(version) else ANY_KEY
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import os
 import posixpath
@@ -44,6 +45,17 @@ def library_of(server: Server, job: dict[str, Any]) -> dict[str, Any] | None:
     return library if library and not library["deletedAt"] else None
 
 
+def stat_all(server: Server, paths: list[str]) -> dict[str, os.stat_result | None]:
+    """What is there of these files; None for whatever reason it is not."""
+    stats: dict[str, os.stat_result | None] = {}
+    for path in paths:
+        try:
+            stats[path] = server.files.stat(path)
+        except OSError:
+            stats[path] = None
+    return stats
+
+
 def scan_all(server: Server, job: dict[str, Any]) -> None:
     for library in list(server.db["libraries"].values()):
         if library["deletedAt"]:
@@ -54,7 +66,7 @@ def scan_all(server: Server, job: dict[str, Any]) -> None:
                 server.jobs.add(name, {"id": library["id"]})
 
 
-def crawl(server: Server, job: dict[str, Any]) -> None:
+async def crawl(server: Server, job: dict[str, Any]) -> None:
     """Find new files. An import path that is not valid is passed over; an empty folder is as valid as a full one."""
     library = library_of(server, job)
     if not library:
@@ -64,28 +76,28 @@ def crawl(server: Server, job: dict[str, Any]) -> None:
         return  # skipped: refreshedAt stays as it is
     exclusions = [glob(pattern, ignore_case=True) for pattern in library["exclusionPatterns"]]
     known = {asset["path"] for asset in assets_of(server, library["id"])}
-    found = {
-        path: None  # two import paths may overlap
-        for top in valid
-        for path, _stat in server.files.walk(top, lambda path: any(pattern.fullmatch(path) for pattern in exclusions))
-        if media_type(path) and path not in known
-    }
+
+    def walk() -> dict[str, None]:
+        return {
+            path: None  # two import paths may overlap
+            for top in valid
+            for path, _stat in server.files.walk(top, lambda path: any(pattern.fullmatch(path) for pattern in exclusions))
+            if media_type(path) and path not in known
+        }
+
+    found = await asyncio.to_thread(walk)
     for paths in batches(list(found)):
         server.jobs.add("LibrarySyncFiles", {"id": library["id"], "paths": paths})
     library["refreshedAt"] = server.now()
 
 
-def import_files(server: Server, job: dict[str, Any]) -> None:
+async def import_files(server: Server, job: dict[str, Any]) -> None:
     library = library_of(server, job)
     if not library:
         return
     known = {asset["path"] for asset in assets_of(server, library["id"])}
     imported = 0
-    for path in job["paths"]:
-        try:
-            found = server.files.stat(path)
-        except OSError:
-            continue
+    for path, found in (await asyncio.to_thread(stat_all, server, job["paths"])).items():
         if path in known or found is None:
             continue
         asset = {
@@ -124,21 +136,20 @@ def check_assets(server: Server, job: dict[str, Any]) -> None:
         server.jobs.add("LibrarySyncAssets", {"id": library["id"], "assetIds": chunk})
 
 
-def check_files(server: Server, job: dict[str, Any]) -> None:
+async def check_files(server: Server, job: dict[str, Any]) -> None:
     """stat() each asset. Any error at all means offline, and in the trash."""
     library = library_of(server, job)
     if not library:
         return
     exclusions = [glob(pattern) for pattern in library["exclusionPatterns"]]
     changed = 0
+    paths = [asset["path"] for asset in assets_of(server, library["id"])]
+    stats = await asyncio.to_thread(stat_all, server, paths)
     for asset_id in job["assetIds"]:
         asset = server.db["assets"].get(asset_id)
-        if not asset:
+        if not asset or asset["path"] not in stats:
             continue
-        try:
-            found = server.files.stat(asset["path"])
-        except OSError:
-            found = None
+        found = stats[asset["path"]]
         if found is None:
             if not asset["isOffline"]:
                 asset["isOffline"] = True

@@ -32,6 +32,8 @@ class Server:
         environment.check(self.version, self.env)
         self.db = Database(state_dir, instance.database)
         self.files = Files(instance.mounts)
+        self.restart_wanted = False  # after the answer that is being given
+        self.backup_fault = ""  # fail or truncate: what the next backups do, for tests
         self.age = datetime.timedelta()  # how far this server's clock is ahead, for tests of what happens next month
         self.migrate()
         self.media_location = self.detect_media_location()
@@ -62,7 +64,9 @@ class Server:
 
     def detect_media_location(self) -> str:
         if self.env.get("IMMICH_MEDIA_LOCATION"):
-            return posixpath.normpath(self.env["IMMICH_MEDIA_LOCATION"])
+            return posixpath.normpath(posixpath.join("/usr/src/app", self.env["IMMICH_MEDIA_LOCATION"]))
+        if self.version < (1, 137, 0):
+            return "/usr/src/app/upload"
         # /data is a directory of the image: a mount at the old place makes both exist, and the old place wins
         return "/usr/src/app/upload" if self.files.mount_of("/usr/src/app/upload") or "/usr/src/app/upload" in self.files.image else "/data"
 

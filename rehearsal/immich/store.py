@@ -22,6 +22,8 @@ EMPTY: dict[str, Any] = {
     "sessions": {},
     "libraries": {},
     "assets": {},
+    "maintenance": None,  # {secret, action, ...} while only the maintenance worker runs
+    "integrity": {},  # reports
     "paused": [],  # paused queues: kept by Redis on a real installation
 }
 

@@ -6,19 +6,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import re
+import ssl
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import trustme
 from aiohttp import web
 
 from . import jobs
 from .app import StandIn, create_app
+from .faults import Faults
 from .instance import Instance, Mount, NotReady
 from .server import Server as Running
 
@@ -29,14 +33,26 @@ READS = re.compile(r"/api/(auth/(login|logout|validateToken)|search/\w+|librarie
 class Request(NamedTuple):
     method: str
     path: str  # from /api on
-    status: int
+    status: int  # 0: the connection was cut
     user_agent: str
+
+
+def certificate(folder: Path, kind: str) -> ssl.SSLContext:
+    """A server's certificate for 127.0.0.1, valid or expired; its CA is written to ca.pem."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    past = {"not_before": yesterday - datetime.timedelta(days=90), "not_after": yesterday} if kind == "expired" else {}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", **past).configure_cert(context)
+    return context
 
 
 class Server:
     """
     `with Server("3.1.0", {"/mnt/photos": folder}, tmp_path) as immich: requests.get(immich.url + "/api/server/ping")`
 
+    tls="valid" or tls="expired" serves https with a certificate for 127.0.0.1, signed by the CA in `.ca`.
     The database and the media location are below tmp: a second Server with the same tmp is the same installation, restarted.
     """
 
@@ -48,6 +64,7 @@ class Server:
         env: Mapping[str, str] | None = None,
         database: str = "immich",
         job_seconds: float = 0.005,
+        tls: str = "",
     ) -> None:
         if isinstance(mounts, Mapping):
             mounts = tuple(Mount(path, Path(folder)) for path, folder in mounts.items())
@@ -56,13 +73,18 @@ class Server:
             mounts = (*mounts, Mount("/data", tmp / "media"))
         self.instance = Instance("test", version, dict(env or {}), tuple(mounts), database)
         self.requests: list[Request] = []
-        self.failures: list[int | str] = []
-        self.standin = StandIn(tmp / "databases", job_seconds)
+        self.faults = Faults()
+        self.ca: Path | None = None  # of a server with TLS
+        self.tls = certificate(tmp, tls) if tls else None
+        if self.tls:
+            self.ca = tmp / "ca.pem"
+        self.standin = StandIn(tmp / "databases", job_seconds, restart_seconds=0.05)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="immich", daemon=True)
         self.thread.start()
         self.runner: web.AppRunner = self.run(self.start())
-        self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
+        self.port = self.runner.addresses[0][1]
+        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=60)
@@ -72,20 +94,19 @@ class Server:
         app.middlewares.append(self.record)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await self.site(runner, 0).start()
         return runner
+
+    def site(self, runner: web.AppRunner, port: int) -> web.TCPSite:
+        return web.TCPSite(runner, "127.0.0.1", port, ssl_context=self.tls, reuse_address=True)
 
     @web.middleware
     async def record(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        failure = self.failures.pop(0) if self.failures else 0
         path = request.path[request.path.find("/proxy/") + 6:] if "/proxy/" in request.path else request.path
-        if failure == "reset":
-            self.requests.append(Request(request.method, path, 0, request.headers.get("user-agent", "")))
-            assert request.transport
-            request.transport.abort()
-            return web.Response()
-        response = web.json_response({"message": "failed on purpose"}, status=int(failure)) if failure else await handler(request)
-        self.requests.append(Request(request.method, path, response.status, request.headers.get("user-agent", "")))
+        fault = self.faults.take(request.method, path)
+        response = await fault(request, handler) if fault else await handler(request)
+        cut = request.transport is None or request.transport.is_closing()
+        self.requests.append(Request(request.method, path, 0 if cut else response.status, request.headers.get("user-agent", "")))
         return response
 
     # -- what a test asks
@@ -118,9 +139,10 @@ class Server:
 
     # -- what a test does to it
 
-    def set_version(self, version: str) -> None:
-        """The same installation with another image, from the next request on."""
+    def become(self, version: str) -> None:
+        """The same installation with another image, as an upgrade leaves it; NotReady says why it does not start (a downgrade)."""
         self.instance = replace(self.instance, version=version)
+        self.running  # noqa: B018
 
     def set_env(self, **env: str) -> None:
         self.instance = replace(self.instance, env={**self.instance.env, **env})
@@ -128,9 +150,31 @@ class Server:
     def restart(self) -> None:
         self.run(self.standin.stop(self.instance.database))
 
-    def fail_next(self, count: int = 1, how: int | str = 503) -> None:
-        """The next requests get this status, or have their connection reset ("reset")."""
-        self.failures += [how] * count
+    def ready(self) -> None:
+        """Until the server listens again after a restart of its own (maintenance mode begins and ends with one)."""
+        deadline = time.monotonic() + 10
+        while self.why():
+            if time.monotonic() > deadline:
+                raise TimeoutError(self.why())
+            time.sleep(0.005)
+
+    @contextlib.contextmanager
+    def refused(self) -> Iterator[None]:
+        """Nobody listens meanwhile: connection refused."""
+        [site] = self.runner.sites
+        self.run(site.stop())
+        try:
+            yield
+        finally:
+            self.run(self.site(self.runner, self.port).start())
+
+    def job_seconds(self, seconds: float) -> None:
+        """How long a step of a job takes from now on."""
+        self.standin.job_seconds = self.running.jobs.seconds = seconds
+
+    def break_backups(self, how: str) -> None:
+        """"fail": the job fails and leaves nothing; "truncate": it writes half a file; "": as it should be. A restart mends it."""
+        self.running.backup_fault = how
 
     def nightly(self, days: float = 0) -> None:
         """The nightly tasks as they run that many days from now (the clock stays there)."""

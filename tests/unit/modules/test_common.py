@@ -117,7 +117,7 @@ def test_a_server_that_is_not_there_is_told_in_one_sentence(run_module: Any, nam
 @each_module
 @pytest.mark.parametrize("check", [True, False])
 def test_a_server_that_restarts_is_waited_for(immich: Any, name: str, check: bool) -> None:
-    immich.server.fail_next(2, 503)
+    immich.server.faults.status(503, times=2)
     assert not immich.run(name, check=check, **MODULES[name] | ({"name": "tests"} if name == "api_key" else {})).failed
 
 
