@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 FIELD_MANAGER = "homelab.immich"
+ADVICE = "that it runs, that this machine reaches it, and that immich_context and immich_kubeconfig mean this cluster"
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 Object = dict[str, Any]
 
@@ -170,7 +171,7 @@ class Client:
         except HTTPError as error:
             reason = cause(error)
             detail = getattr(reason, "verify_message", "") or getattr(reason, "strerror", "") or str(reason) or type(reason).__name__
-            raise Unreachable(f"The Kubernetes API server {self._server} does not answer: {detail}.") from None
+            raise Unreachable(f"The Kubernetes API server {self._server} does not answer: {detail}. Check {ADVICE}.") from None
         self.requests += 1 + len(answer.retries.history)
         return self._answer(answer.status, answer.data)
 

@@ -39,7 +39,7 @@ def access(kubeconfig: str | None, context: str | None, rehearsal: bool = False)
     if not HAS_LIBRARY:
         raise KubeconfigError(missing_required_lib("kubernetes"))
     if rehearsal and not kubeconfig:
-        raise KubeconfigError("A rehearsal needs the kubeconfig of the rehearsal; none was given. Start it with: make rehearse")
+        raise KubeconfigError("A rehearsal needs the kubeconfig of the rehearsal; none was given. Start it: ansible-playbook homelab.immich.site -i INVENTORY")
     where = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
     user = _user(where, context)
     if rehearsal and ("exec" in user or "auth-provider" in user):
@@ -69,7 +69,7 @@ def _user(where: str, context: str | None) -> dict:
     except Exception as error:  # the text of an error may show what the file holds
         raise KubeconfigError(f"The kubeconfig {where} cannot be read: {type(error).__name__}.") from None
     if config is None:
-        raise KubeconfigError(f"immich_kubeconfig: there is no file {where}.")
+        raise KubeconfigError(f"There is no file {where}: set immich_kubeconfig to the kubeconfig that has context {context}.")
     known = f"It knows: {', '.join(sorted(contexts))}." if contexts else "It has no contexts."
     if not context:
         raise KubeconfigError(f"immich_context is empty: name the context of {where} that is meant. {known}")

@@ -129,7 +129,7 @@ def test_no_context_is_never_guessed(kubeconfig):
 
 
 def test_a_missing_or_broken_file_is_named(tmp_path):
-    with pytest.raises(KubeconfigError, match=r"there is no file .*nowhere"):
+    with pytest.raises(KubeconfigError, match=r"There is no file .*nowhere: set immich_kubeconfig"):
         access(str(tmp_path / "nowhere"), "homelab")
     for content in ("{[", "just a sentence", "- a\n- list\n", "contexts: 5\n", ""):
         (tmp_path / "broken").write_text(content)
@@ -356,7 +356,7 @@ def test_credentials_that_are_not_accepted_are_one_sentence(api, reach):
 
 
 def test_a_server_that_is_not_there_is_one_sentence(kubeconfig):
-    with pytest.raises(Unreachable, match="http://127.0.0.1:9 does not answer: Connection refused"):
+    with pytest.raises(Unreachable, match=r"http://127.0.0.1:9 does not answer: Connection refused. Check that it runs, .* immich_context and immich_kubeconfig"):
         ask(Client(access(kubeconfig(), "homelab")))
 
 
