@@ -101,7 +101,8 @@ def _facts(variables: dict[str, Any]) -> dict[str, Any]:
             raise state.NotRunning(f"The rehearsal in {home} has ended.")
     except state.RehearsalError as error:
         raise AnsibleLookupError(
-            f"immich_rehearsal is true, so nothing but this machine may be reached. {error} Start it: make rehearse, or site.yml without --skip-tags always."
+            f"immich_rehearsal is true, so nothing but this machine may be reached. {error} "
+            "Start it: ansible-playbook homelab.immich.site -i INVENTORY, without --skip-tags always."
         ) from None
     return facts
 

@@ -62,7 +62,7 @@ def objects_text(applied: Sequence[Mapping[str, Any]], check: bool) -> str:
     removed = sum(len(result.get("pruned") or []) for result in applied)
     would = "would be " if check else ""
     parts = [f"{count} {would}{word}" for count, word in ((created, "created"), (changed, "changed"), (removed, "removed")) if count]
-    return f"{plural(total, 'object')} in the cluster: {', '.join(parts) or 'nothing to change'}"
+    return f"{plural(total, 'object')}{'' if check else ' in the cluster'}: {', '.join(parts) or 'nothing to change'}"
 
 
 def kept_rows(applied: Sequence[Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]]) -> list[Row]:

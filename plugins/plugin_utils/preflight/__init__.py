@@ -64,7 +64,7 @@ def unknown(one: Given, known: Iterable[str]) -> list[Problem]:
     for name in sorted(name for name in one.named if name.startswith(PREFIXES) and name not in known):
         prefix = next(prefix for prefix in PREFIXES if name.startswith(prefix))
         near = did_you_mean(name.removeprefix(prefix), (entry.removeprefix(prefix) for entry in known if entry.startswith(prefix)))
-        advice = near.replace("mean ", f"mean {prefix}") or " Remove it."
+        advice = near.replace("mean ", f"mean {prefix}") or " Rename or remove it; see docs/variables.md."
         problems.append(Problem(one.host, f"{name} is not a variable of this collection.{advice}", (name,)))
     return problems
 

@@ -95,7 +95,7 @@ def test_a_key_that_is_like_no_other(homelab: Homelab) -> None:
         ("immich_volume", "immich_volume is not a variable of this collection. Did you mean immich_volumes?"),
         ("immich_database_storageclass", "immich_database_storageclass is not a variable of this collection. Did you mean immich_database_storage_class?"),
         ("nas_export", "nas_export is not a variable of this collection. Did you mean nas_exports?"),
-        ("immich_shoe_size", "immich_shoe_size is not a variable of this collection. Remove it."),
+        ("immich_shoe_size", "immich_shoe_size is not a variable of this collection. Rename or remove it; see docs/variables.md."),
     ],
 )
 def test_a_misspelt_variable(homelab: Homelab, misspelt: str, error: str) -> None:

@@ -73,13 +73,13 @@ def test_an_instance_of_another_name_has_its_own_service(running):
 def test_without_a_rehearsal_nothing_is_reached(place):
     with pytest.raises(AnsibleLookupError) as failed:
         look_up("kubernetes", immich_rehearsal=True, **ASTRAY)
-    assert "make rehearse" in str(failed.value) and "--skip-tags always" in str(failed.value)
+    assert "ansible-playbook homelab.immich.site -i" in str(failed.value) and "--skip-tags always" in str(failed.value)
     assert "198.51.100.7" not in str(failed.value)
 
 
 def test_a_rehearsal_that_has_ended_counts_as_none(running):
     (running / "pids" / "kube-apiserver").write_text("1")
-    with pytest.raises(AnsibleLookupError, match=r"has ended.*make rehearse"):
+    with pytest.raises(AnsibleLookupError, match=r"has ended.*homelab.immich.site"):
         look_up("immich", immich_rehearsal=True)
 
 

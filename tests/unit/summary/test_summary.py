@@ -53,7 +53,7 @@ def test_a_run_that_changed_nothing_reads_like_this():
 def test_a_first_check_says_what_would_be_made_and_what_follows_the_start():
     text = render(applied=[{"total": 20, "created": 20}], reached=False, check=True)
     assert "check mode: nothing was changed" in text
-    assert "20 objects in the cluster: 20 would be created" in text
+    assert "  Kubernetes  20 objects: 20 would be created" in text  # a plan says nothing of what is in the cluster
     assert "after the first start: administrator admin@example.net, an API key, settings, 1 user, libraries NAS photos, Scans" in text
 
 

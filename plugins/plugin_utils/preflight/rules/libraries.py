@@ -26,7 +26,7 @@ def import_paths(inventory: Inventory) -> Iterator[Problem]:
 
 def _wrong_path(inventory: Inventory, host: Host, path: str, location: str | None) -> str:
     """What is wrong with an import path; nothing when it is fine."""
-    mounts = [str(volume.get("mount")) for volume in server_volumes(host)]
+    mounts = list(dict.fromkeys(str(volume.get("mount")) for volume in server_volumes(host)))
     clean = "/" + "/".join(part for part in parts(path) if part not in (".", ".."))
     if path != clean:
         return f"is not an absolute folder in its shortest form. Write it like {clean}."
