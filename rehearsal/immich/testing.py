@@ -73,6 +73,7 @@ class Server:
             mounts = (*mounts, Mount("/data", tmp / "media"))
         self.instance = Instance("test", version, dict(env or {}), tuple(mounts), database)
         self.requests: list[Request] = []
+        self.connections: set[object] = set()  # kept alive here, so that no two are taken for one
         self.faults = Faults()
         self.ca: Path | None = None  # of a server with TLS
         self.tls = certificate(tmp, tls) if tls else None
@@ -103,6 +104,7 @@ class Server:
     @web.middleware
     async def record(self, request: web.Request, handler: Any) -> web.StreamResponse:
         path = request.path[request.path.find("/proxy/") + 6:] if "/proxy/" in request.path else request.path
+        self.connections.add(request.protocol)
         fault = self.faults.take(request.method, path)
         response = await fault(request, handler) if fault else await handler(request)
         cut = request.transport is None or request.transport.is_closing()

@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user gets from the modules, whatever the version of the server. The first line of each test is its row in the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_account(immich: Any) -> None:
+    """a user is made, changed, and left alone"""
+    wanted = {"users": [{"email": immich.new_email(), "name": "Mum", "password": "a-long-password-1", "quota": "10Gi", "storage_label": "mum"}]}
+    assert immich.run("user", check=True, **wanted).changed
+    assert immich.run("user", **wanted).changed
+    assert not immich.run("user", **wanted).changed
+    (user,) = [user for user in immich.users if user["email"] == immich.made[0]]
+    assert (user["quotaSizeInBytes"], user["storageLabel"], user["isAdmin"]) == (10 * 1024**3, "mum", False)
+    wanted["users"][0]["quota"] = "unlimited"
+    assert immich.run("user", **wanted).changed and not immich.run("user", **wanted).changed
+    assert [user["quotaSizeInBytes"] for user in immich.users if user["email"] == immich.made[0]] == [None]
+
+
+def test_deleted_account(immich: Any) -> None:
+    """a deleted user comes back when asked for, and only then"""
+    user = {"email": immich.new_email(), "name": "Dad", "password": "a-long-password-1"}
+    immich.run("user", users=[user])
+    assert immich.run("user", users=[{"email": user["email"], "state": "absent"}]).changed
+    assert not immich.run("user", users=[{"email": user["email"], "state": "absent"}]).changed
+    assert "restore" in immich.run("user", users=[user]).message
+    assert immich.run("user", users=[{**user, "restore": True}]).changed
+    assert not immich.run("user", users=[user]).changed
+
+
+def test_settings(immich: Any) -> None:
+    """a setting is changed and no other with it"""
+    before = immich.config
+    wanted = {"settings": {"trash": {"days": before["trash"]["days"] + 3}}}
+    assert immich.run("system_config", check=True, **wanted)["updated"] == ["trash.days"]
+    assert immich.config == before
+    assert immich.run("system_config", **wanted)["updated"] == ["trash.days"]
+    assert not immich.run("system_config", **wanted).changed
+    after = immich.config
+    assert after.pop("trash") == {**before.pop("trash"), **wanted["settings"]["trash"]} and after == before
+
+
+def test_unknown_setting(immich: Any) -> None:
+    """a setting that the server does not have is refused before anything changes"""
+    before = immich.config
+    assert "trash.dayz" in immich.run("system_config", settings={"trash": {"dayz": 1}}).message
+    assert immich.config == before
+
+
+def test_timer(immich: Any) -> None:
+    """the timer of scans is turned off and stays off"""
+    immich.run("scan_schedule", enabled=True, cron="0 3 * * *")
+    assert immich.config["library"]["scan"] == {"enabled": True, "cronExpression": "0 3 * * *"}
+    assert immich.run("scan_schedule").changed and not immich.run("scan_schedule").changed
+    assert immich.config["library"]["scan"]["enabled"] is False and immich.config["library"]["watch"]["enabled"] is False
+
+
+def test_key_of_least_privilege(immich: Any) -> None:
+    """a key for libraries may manage libraries and nothing else"""
+    made = immich.logged_in("api_key", name=f"{immich.mark} least", purposes=["libraries"])
+    assert made.changed
+    key = made["secret"]
+    assert immich.run("library", api_key=key, **immich.library()).changed
+    refused = immich.run("system_config", api_key=key, settings={"trash": {"days": 31}})
+    if immich.version >= (1, 136, 0):  # before, settings took an administrator's key whatever its permissions; the permission systemConfig.* came with it
+        assert "ermission" in refused.message
+    assert not immich.logged_in("api_key", api_key=key, name=f"{immich.mark} least", purposes=["libraries"]).changed
+
+
+def test_library(immich: Any) -> None:
+    """a library is made, changed, found again and removed"""
+    (immich.photos / "2024").mkdir()
+    assert immich.run("library", check=True, **immich.library()).changed and immich.libraries == []
+    assert immich.run("library", **immich.library()).changed
+    assert not immich.run("library", **immich.library()).changed
+    narrower = immich.library(import_paths=[str(immich.photos / "2024")], exclusion_patterns=["**/raw/**"])
+    assert immich.run("library", check=True, **narrower).changed
+    assert immich.run("library", **narrower).changed
+    (library,) = immich.libraries
+    assert (library["importPaths"], library["exclusionPatterns"]) == ([str(immich.photos / "2024")], ["**/raw/**"])
+    assert immich.run("library", **immich.library(), state="absent").changed and immich.libraries == []
+    assert not immich.run("library", **immich.library(), state="absent").changed
+
+
+def test_missing_path(immich: Any) -> None:
+    """a library over a folder that the server does not see is refused, and none is left behind"""
+    assert str(immich.photos / "nowhere") in immich.run("library", **immich.library(import_paths=[str(immich.photos / "nowhere")])).message
+    assert immich.libraries == []
+
+
+def test_ambiguous_library(immich: Any) -> None:
+    """two libraries of one name are an error that lists both"""
+    for name in ("one", "two"):
+        (immich.photos / name).mkdir()
+        body = {"ownerId": immich.ask("GET", "/users/me")["id"], "name": immich.mark, "importPaths": [str(immich.photos / name)]}
+        immich.ask("POST", "/libraries", body)
+    message = immich.run("library", **immich.library()).message
+    assert all(library["id"] in message for library in immich.libraries)
+
+
+@pytest.fixture
+def indexed(immich: Any) -> list[Path]:
+    """A library with four photos in it."""
+    files = [immich.photo(f"2024/{number}.jpg") for number in range(4)]
+    immich.run("library", **immich.library())
+    immich.run("library_scan", libraries=[{"name": immich.mark, "owner": immich.email}])
+    assert immich.assets() == (4, 0)
+    return files
+
+
+def test_scan(immich: Any, indexed: list[Path]) -> None:
+    """a scan finds new photos, and has ended when the module ends"""
+    immich.photo("2025/new.jpg")
+    assert immich.run("library_scan", libraries=[{"name": immich.mark, "owner": immich.email}]).changed
+    assert immich.assets() == (5, 0)
+
+
+def test_gone_and_back(immich: Any, indexed: list[Path]) -> None:
+    """photos that are gone go to the trash, and come out of it when they are back"""
+    content = indexed[0].read_bytes()
+    indexed[0].unlink()
+    immich.run("library_scan", libraries=[{"name": immich.mark, "owner": immich.email}])
+    assert immich.assets() == (3, 1)
+    indexed[0].write_bytes(content)
+    immich.run("library_scan", libraries=[{"name": immich.mark, "owner": immich.email}])
+    assert immich.assets() == (4, 0)
+
+
+def test_removal_is_refused(immich: Any, indexed: list[Path]) -> None:
+    """a library with photos in it is not removed unless that is said"""
+    message = immich.run("library", **immich.library(), state="absent").message
+    assert "4 assets" in message and "allow_removal" in message
+    assert immich.assets() == (4, 0)
+
+
+def test_queue(immich: Any) -> None:
+    """a queue is paused, stays paused, and goes on"""
+    assert immich.run("queue", check=True, name="thumbnailGeneration", state="paused").changed
+    assert immich.run("queue", name="thumbnailGeneration", state="paused").changed
+    assert not immich.run("queue", name="thumbnailGeneration", state="paused").changed
+    assert immich.run("queue", name="thumbnailGeneration", state="running").changed
+
+
+def test_server_info(immich: Any) -> None:
+    """the server says its version, and who owns its settings"""
+    info = immich.run("server_info")
+    assert info["version"] == ".".join(map(str, immich.version)) and info["settings_owner"] == "api"
+
+
+def test_backup(immich: Any) -> None:
+    """a backup of the database is made, and proved as far as this version can"""
+    assert immich.run("database_backup", check=True).changed
+    made = immich.run("database_backup")
+    assert made.changed
+    if immich.version >= (2, 5, 0):
+        assert made["backup"]["filename"] in [entry["filename"] for entry in immich.ask("GET", "/admin/database-backups")["backups"]]
