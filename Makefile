@@ -3,6 +3,7 @@ SHELL     := /bin/bash
 PYTHON    ?= python3
 INVENTORY ?= inventories/homelab
 ARGS      ?=
+SCENARIO  ?=
 CACHE     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/homelab-immich
 KEY       := $(shell $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in ("requirements.txt", "requirements-dev.txt")) + sys.version.encode()).hexdigest()[:12])')
 VENV      := $(CACHE)/venv-$(KEY)
@@ -13,7 +14,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help site rehearse status down test lint unit contract molecule acceptance sanity bench docs golden
+.PHONY: help site rehearse shell status down test lint unit contract molecule acceptance sanity bench docs golden
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,13 +25,16 @@ site: $(VENV)/.run ## Bring up the rehearsal and run the main job against it (AR
 rehearse: $(VENV)/.run ## Rehearse an inventory of your own: make rehearse INVENTORY=my/inventory
 	@ansible-playbook site.yml -i $(INVENTORY) -e immich_rehearsal=true $(ARGS)
 
+shell: $(VENV)/.run ## Open a shell that has ansible-vault, ansible-doc and the rest on its PATH
+	@bash --rcfile <(cat ~/.bashrc 2>/dev/null; echo 'source $(BIN)/activate') -i || true  # the end of a shell is no error
+
 status: $(VENV)/.run ## Show what the rehearsal of INVENTORY runs
 	@$(REHEARSAL) status -i $(INVENTORY)
 
 down: $(VENV)/.run ## Stop every rehearsal and remove what it left, caches aside
 	@$(REHEARSAL) down --all
 
-test: lint unit contract molecule acceptance sanity ## Everything that must pass before a change lands
+test: lint unit contract molecule acceptance sanity ## Everything that must pass before a change lands (ARGS=… goes to pytest)
 
 lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint, changelog fragments
 	@ruff check .
@@ -44,8 +48,8 @@ unit: $(VENV)/.dev ## Pure functions, modules against the stand-ins, golden file
 contract: $(VENV)/.dev ## The stand-ins against the real API contracts
 	@pytest tests/contract $(ARGS)
 
-molecule: $(VENV)/.dev ## Each cluster role by itself, on one rehearsal (ARGS="-s storage" runs one)
-	@IMMICH_REHEARSAL=molecule-$$$$ MOLECULE_GLOB='molecule/*/molecule.yml' molecule --base-config molecule/config.yml test $(or $(ARGS),--all)
+molecule: $(VENV)/.dev ## Each cluster role by itself, on one rehearsal (SCENARIO=storage runs one)
+	@IMMICH_REHEARSAL=molecule-$$$$ MOLECULE_GLOB='molecule/*/molecule.yml' molecule --base-config molecule/config.yml test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
 
 acceptance: $(VENV)/.dev ## The main job, end to end, in a rehearsal of its own
 	@pytest tests/acceptance $(ARGS)
@@ -62,14 +66,18 @@ docs: $(VENV)/.dev ## Write docs/variables.md from the argument specs
 golden: $(VENV)/.dev ## Render the golden files again; read the diff before you commit it
 	@python tests/golden/render.py
 
+# A dot for each package: alive on a terminal and in a pipe. Without byte code, which Python makes of the few files that it reads.
+INSTALL := set -o pipefail; $(BIN)/pip install --no-compile --progress-bar off --disable-pip-version-check -r $$file | while read -r word rest; do \
+	case $$word in Collecting) printf .;; Installing) printf ' unpacking ...';; Successfully) printf ' done';; esac; done; code=$$?; echo; exit $$code
+
 $(VENV)/.run: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, this is %s: name another with PYTHON=python3.12" % sys.version.split()[0])'
-	@echo "Installing Ansible and what the rehearsal needs into $(VENV) (once, a few minutes) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@echo "Installing Ansible and what the rehearsal needs into $(VENV) (once, 1 to 3 minutes)"
+	@$(PYTHON) -m venv --prompt homelab.immich $(VENV)
+	@file=requirements.txt; $(INSTALL)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	@echo "Installing what the tests need ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo "Installing what the tests need"
+	@file=requirements-dev.txt; $(INSTALL)
 	@touch $@
