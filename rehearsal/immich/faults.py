@@ -52,7 +52,9 @@ class Faults:
                 return fault.apply
         return None
 
-    def answer(self, status: int, text: str, content_type: str = "application/json", headers: dict[str, str] | None = None, times: int = 1, on: str = "") -> None:
+    def answer(
+        self, status: int, text: str, content_type: str = "application/json", headers: dict[str, str] | None = None, times: int = 1, on: str = ""
+    ) -> None:
         """Any answer at all; the text is sent as it is."""
 
         async def apply(request: web.Request, handler: Handler) -> web.Response:

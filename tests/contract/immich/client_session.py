@@ -9,6 +9,7 @@ import asyncio
 import sys
 from typing import Any
 
+import aiohttp
 from immichpy import AsyncClient
 
 
@@ -42,7 +43,9 @@ async def session(url: str) -> None:
         assert (await said("statistics", client.libraries.get_library_statistics(library.id))).total == 2
         assert (await said("assets", client.users_admin.get_user_statistics_admin(admin.id))).images == 2
         assert (await said("search", client.search.search_asset_statistics({"libraryId": str(library.id)}))).total == 2
-        await said("queues", client.queues.get_queues())
+        await queues(client)
+        await backups(client)
+        await integrity(client)
         config = await said("system config", client.system_config.get_config())
         assert await said("defaults", client.system_config.get_config_defaults()) == config
         config.library.scan.enabled = False
@@ -51,15 +54,75 @@ async def session(url: str) -> None:
             assert not (await said("admin config", client.config_admin.get_admin_config())).library.scan.enabled
             await said("rotate", client.api_keys.rotate_api_key((await client.api_keys.create_api_key({"permissions": ["all"]})).api_key.id))
         await said("delete", client.libraries.delete_library(library.id))
+        await said("delete user", client.users_admin.delete_user_admin(user.id, {}))
+        assert (await said("restore user", client.users_admin.restore_user_admin(user.id))).status == "active"
+        await maintenance(client)
+        await said("delete key", client.api_keys.delete_api_key(key.api_key.id))
 
 
-async def finished(client: Any) -> None:
+async def queues(client: Any) -> None:
+    await said("queues", client.queues.get_queues())
+    assert (await said("pause", client.queues.update_queue("library", {"isPaused": True}))).is_paused
+    await said("resume", client.jobs.run_queue_command_legacy("library", {"command": "resume"}))
+    assert not (await said("queue", client.queues.get_queue("library"))).is_paused
+    await said("start", client.jobs.run_queue_command_legacy("faceDetection", {"command": "start", "force": True}))
+    await said("waiting", client.queues.get_queue_jobs("faceDetection"))
+    await said("empty", client.queues.empty_queue("faceDetection", {"failed": True}))
+    await said("backup", client.jobs.create_job({"name": "backup-database"}))
+    await finished(client, "backup_database")
+
+
+async def backups(client: Any) -> None:
+    if not hasattr(client, "backups"):  # 2.5
+        return
+    [backup] = (await said("backups", client.backups.list_database_backups())).backups
+    content = await said("download", client.backups.download_database_backup(backup.filename))
+    assert len(content) == backup.filesize
+    await said("upload", client.backups.upload_database_backup(file=("mine.sql.gz", bytes(content))))
+    await said("delete backup", client.backups.delete_database_backup({"backups": ["uploaded-mine.sql.gz"]}))
+
+
+async def integrity(client: Any) -> None:
+    api = client.maintenance_admin
+    if not hasattr(api, "get_integrity_report_summary"):  # 3.0
+        return
+    await said("check", client.jobs.create_job({"name": "integrity-untracked-files"}))
+    await finished(client, "integrity_check")
+    assert (await said("integrity", api.get_integrity_report_summary())).untracked_file == 1
+    [item] = (await said("report", api.get_integrity_report("untracked_file"))).items
+    assert item.path.endswith("/upload/stray.jpg")
+
+
+async def maintenance(client: Any) -> None:
+    api = client.maintenance_admin
+    started = await said("maintenance", api.set_maintenance_mode_with_http_info({"action": "start"}))
+    token = started.headers["Set-Cookie"].partition(";")[0].partition("=")[2]
     for _attempt in range(500):
-        counts = (await client.jobs.get_queues_legacy()).library.job_counts
+        try:
+            login = await api.maintenance_login({"token": token})
+            break
+        except (aiohttp.ClientError, ConnectionError):
+            await asyncio.sleep(0.02)  # it restarts
+    assert login.username == "Admin"
+    if hasattr(api, "get_maintenance_status"):  # 2.5
+        assert (await said("status", api.get_maintenance_status())).active
+        await said("version", client.server.get_server_version())
+    await said("end", api.set_maintenance_mode({"action": "end"}, _headers={"cookie": f"immich_maintenance_token={token}"}))
+    for _attempt in range(500):
+        try:
+            await client.server.ping_server()
+            break
+        except Exception:  # neither a connection nor (2.3 to 2.5) a ping yet
+            await asyncio.sleep(0.02)
+
+
+async def finished(client: Any, queue: str = "library") -> None:
+    for _attempt in range(500):
+        counts = getattr(await client.jobs.get_queues_legacy(), queue).job_counts
         if not counts.active + counts.waiting:
             return
         await asyncio.sleep(0.02)
-    raise TimeoutError("the library queue did not become empty")
+    raise TimeoutError(f"the queue {queue} did not become empty")
 
 
 async def said(what: str, call: Any) -> Any:

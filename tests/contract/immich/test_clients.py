@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
 
 # the release of immichpy that is generated from (the last document before) each release of Immich
-CLIENTS = {"2.4.1": "1.6.5", "2.5.5": "3.0.0", "3.0.0": "5.0.0", "3.1.0": "7.0.0", "3.3.5": "9.2.4"}
+CLIENTS = {"2.4.1": "1.6.5", "2.5.5": "3.0.0", "2.7.5": "4.0.0", "3.0.0": "5.0.0", "3.1.0": "7.0.0", "3.3.5": "9.2.4"}
 
 
 def client(version: str) -> Path:
@@ -40,9 +40,11 @@ def test_a_generated_client_understands_every_answer(release: str, tmp_path: Pat
     photos.mkdir()
     for name in ("one.jpg", "two.heic"):
         (photos / name).write_bytes(b"a photo")
+    (tmp_path / "media" / "upload").mkdir(parents=True)
+    (tmp_path / "media" / "upload" / "stray.jpg").write_bytes(b"nobody's")
     with Server(release, {"/mnt/photos": photos}, tmp_path) as server:
         script = Path(__file__).parent / "client_session.py"
         result = subprocess.run([python, script, server.url], capture_output=True, text=True, timeout=60, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
-        assert len(server.requests) > 25
+        assert len(server.requests) > 45
         assert server.requests[-1].status == 204
