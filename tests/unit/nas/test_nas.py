@@ -141,7 +141,7 @@ def test_a_bad_export_is_one_sentence(export, provider, says):
         (OWNED | {"squash": "none", "clients": ["192.0.2.0/24"], "snapshots": {"schedule": "0 4 * * *", "keep": "30d"}}, "truenas"),
         ({"name": "k8s", "protocol": "smb", "share": "k8s", "access": "rw"}, "none"),
         ({"name": "photos", "path": "/volume1/photos"}, "none"),
-        ({"name": "images", "dataset": "tank/Images", "squash": "all", "map_user": 1000, "map_group": 1000, "options": ["insecure"], "clients": ["*"]}, "nixos"),
+        ({"name": "images", "path": "/tank/i", "squash": "all", "map_user": 1000, "map_group": 1000, "options": ["insecure"], "clients": ["*"]}, "nixos"),
     ],
 )
 def test_good_exports_pass(export, provider):

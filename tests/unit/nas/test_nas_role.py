@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The nas role, run by ansible-playbook: one module run for each TrueNAS, everybody else skipped by name."""
+"""The nas role, run by ansible-playbook: one module run for each TrueNAS, a checkout written for NixOS, others looked at from outside."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from ansible_collections.homelab.immich.rehearsal.truenas.testing import API_KEY
 PLAY = """
 - hosts: nas
   gather_facts: false
-  connection: local
-  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
   tasks:
     - ansible.builtin.import_role: {name: homelab.immich.nas}
     - ansible.builtin.copy: {content: "{{ __nas_verified | to_json }}", dest: "{{ results }}/{{ inventory_hostname }}.json", mode: "0600"}
       check_mode: false
+      vars: {ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}
 """
 
 
@@ -49,6 +48,7 @@ def run(checkout: Path, tmp_path: Path):
 def truenas(tank, **changed) -> dict:
     return {
         "ansible_host": "127.0.0.1",
+        "ansible_connection": "ssh",  # for other playbooks; the API is asked from here
         "nas_provider": "truenas",
         "nas_api_url": tank.url,
         "nas_api_user": USER,
@@ -68,7 +68,7 @@ def results(output: str, host: str) -> int:
 def test_a_truenas_as_declared(run, tank, mode):
     output, known = run({"tank": truenas(tank)}, "-vvv", *mode)
     assert known["tank"]["exports"] == 2 and known["tank"]["sentinels_ok"] and known["tank"]["findings"] == []
-    assert results(output, "tank") == 2
+    assert results(output, "tank") == 3  # which tasks, the module, and that nothing is done over ssh
     assert tank.methods.count("auth.login_ex") == 1
     assert API_KEY not in output
 
@@ -87,18 +87,45 @@ def test_a_missing_sentinel_does_not_stop_the_run(run, tank):
     assert known["tank"]["sentinels_ok"] is False
 
 
+CARDINAL = {"name": "images", "dataset": "tank/Images", "squash": "all", "map_user": 1000, "map_group": 1000, "clients": ["10.0.0.0/8"]}
+
+
 def test_others_are_named(run):
+    exports = [{"name": "k8s", "protocol": "smb", "share": "k8s"}, {"name": "photos", "path": "/volume1/my photos", "subpaths": ["family"]}]
     hosts = {
-        "unas": {"ansible_host": "127.0.0.1", "nas_provider": "none", "nas_exports": [{"name": "k8s", "protocol": "smb", "share": "k8s"}]},
-        "cardinal": {"ansible_host": "127.0.0.1", "nas_provider": "nixos", "nas_exports": [{"name": "images", "dataset": "tank/Images"}]},
+        "unas": {"ansible_host": "127.0.0.1", "nas_provider": "none", "nas_exports": exports},
+        "cardinal": {"ansible_host": "127.0.0.1", "nas_provider": "nixos", "nas_nixos_path": "/nowhere/at/all.nix", "nas_exports": [CARDINAL]},
     }
-    output, known = run(hosts)
+    output, known = run({"unas": hosts["unas"]})
     assert "failed=0" in output
     assert known["unas"]["skipped"] == "only its ports were looked at"
-    assert known["cardinal"]["skipped"] == "this release does not look at nixos; compare the export by hand"
+    assert known["unas"]["next"] == [
+        "sudo mkdir -p '/volume1/my photos/.immich-guard/photos'",
+        "sudo mkdir -p '/volume1/my photos/family/.immich-guard/photos'",
+    ]
     output, known = run(hosts, immich_rehearsal=True)
     assert {host: facts["skipped"] for host, facts in known.items()} == {
         "unas": "a rehearsal plays TrueNAS only",
         "cardinal": "a rehearsal plays TrueNAS only",
     }
     assert "does not answer" not in output  # nobody outside is even asked
+
+
+def test_nixos_in_a_checkout(run, tmp_path):
+    checkout = tmp_path / "homelab"
+    subprocess.run(["git", "init", "--quiet", checkout], check=True)
+    file = checkout / "immich-exports.nix"
+    cardinal = {"ansible_host": "192.0.2.20", "nas_provider": "nixos", "nas_nixos_path": str(file), "nas_exports": [CARDINAL]}
+    output, known = run({"cardinal": cardinal}, "--check", "--diff")
+    assert "changed=2" in output and "+    exports = ''" in output and not file.exists()
+    assert known["cardinal"]["skipped"].startswith("would write ")
+    output, known = run({"cardinal": cardinal})
+    assert "changed=2" in output and "/tank/Images 10.0.0.0/8(rw," in file.read_text()
+    steps = known["cardinal"]["next"]
+    assert steps[0] == "Import immich-exports.nix in the configuration of cardinal: imports = [ ./immich-exports.nix ];"
+    assert steps[1].startswith(f"git does not track the file, so a flake does not see it: git add {file}")
+    assert "tank/Images" in steps[3] and ".immich-guard/images" in steps[3] and "zfs list" in output
+    subprocess.run(["git", "-C", checkout, "add", file], check=True)
+    output, known = run({"cardinal": cardinal})
+    assert known["cardinal"]["skipped"].startswith("nothing to change in ")
+    assert known["cardinal"]["next"][1].startswith("git tracks the file")
