@@ -134,7 +134,7 @@ def _build(names: list[str], progress: Progress) -> None:
         if stale.is_dir():
             shutil.rmtree(stale, ignore_errors=True)
     log = state.cache() / "build.log"
-    progress.step(f"Building {_listed(names)}: about 5 minutes, once")
+    progress.step(f"Building {_listed(names)}: 5 to 20 minutes, once")
     with tempfile.TemporaryDirectory(dir=state.cache(), prefix="build-") as temporary:
         command = [program, "install", "-v", "-trimpath", "-ldflags", _ldflags(), *(TOOLS[name] for name in names)]
         code = _run(command, log, progress, {**go_environment(), "GOBIN": temporary}, cwd=SOURCE)

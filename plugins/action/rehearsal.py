@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.immich.plugins.module_utils import nas
 from ansible_collections.homelab.immich.rehearsal import bringup, state
 from ansible_collections.homelab.immich.rehearsal.progress import Progress
+
+TERMINAL = sys.stdout.isatty()  # asked at the import, which happens before Ansible forks: its workers have no terminal
 
 
 class ActionModule(ActionBase):
@@ -35,12 +38,17 @@ class ActionModule(ActionBase):
             return {"changed": False, "rehearsal": False}
         inventory = (variables.get("ansible_inventory_sources") or [""])[0]
         spec = {"inventory": os.path.realpath(inventory)} | from_inventory(hostvars, groups)
+        progress = Progress(self._display.display, self._put if TERMINAL else None)
         try:
             home = state.home_of_run(variables)
-            changed = bringup.up(inventory, spec, Progress(self._display.display))
+            changed = bringup.up(inventory, spec, progress)
         except state.RehearsalError as error:
+            progress.end()
             raise AnsibleActionFail(str(error)) from None
         return {"changed": changed, "rehearsal": True, "home": str(home)}
+
+    def _put(self, text: str) -> None:
+        self._display.display(text, newline=False, screen_only=True)
 
 
 def _value(hostvars: Mapping[str, Any], host: str, name: str) -> Any:

@@ -9,6 +9,7 @@ import base64
 import http.client
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -452,6 +454,23 @@ def test_two_rehearsals_do_not_meet_and_an_interrupted_one_leaves_nothing(lab, f
         assert lab.rehearsal("status").returncode == 0
     finally:
         second.rehearsal("down")
+
+
+def test_a_play_on_a_terminal_rewrites_its_line(lab):
+    """Ansible's workers have no terminal: what they say goes through the process that has one."""
+    play = lab.folder / "play.yml"
+    play.write_text(BRING_UP)
+    ours, theirs = pty.openpty()
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), str(play), "-i", str(lab.inventory)]
+    playing = subprocess.Popen(command, cwd=CHECKOUT, env=lab.environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # how Linux says that nobody has the other end any more
+        while chunk := os.read(ours, 65536):
+            said += chunk
+    os.close(ours)
+    assert playing.wait() == 0, said.decode()
+    assert f"\r\033[KRehearsal {lab.name} is already up" in said.decode()
 
 
 def test_down_leaves_nothing_behind(lab, folder):

@@ -50,7 +50,7 @@ def test_what_is_missing_is_built_once(empty_path, heard, monkeypatch):
     assert {path.read_text() for path in found.values()} == {"built\n"}
     assert (empty_path / "builds").read_text() == "x\n"
     assert found["etcd"].name == "etcd"
-    assert heard.lines[0].startswith("Building etcd ") and "about 5 minutes" in heard.lines[0]
+    assert heard.lines[0].startswith("Building etcd ") and "5 to 20 minutes" in heard.lines[0]
 
 
 def test_a_failed_build_says_why_and_where_to_look(empty_path, heard):
