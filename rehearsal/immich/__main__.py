@@ -14,6 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from .app import create_app
+from .dialects import comes_with_data
 from .instance import Instance, Mount
 
 
@@ -30,8 +31,9 @@ def arguments() -> argparse.Namespace:
 async def main() -> None:
     args = arguments()
     mounts = [Mount(path, Path(folder).absolute()) for path, _equals, folder in (mount.partition("=") for mount in args.mount)]
-    if not any(mount.path == "/data" for mount in mounts):
-        mounts.append(Mount("/data", args.state.absolute() / "media"))
+    media = "/data" if comes_with_data(args.version) else "/usr/src/app/upload"
+    if not any(mount.path == media for mount in mounts):
+        mounts.append(Mount(media, args.state.absolute() / "media"))
     env = dict(pair.split("=", 1) for pair in args.env)
     for mount in mounts:
         mount.folder.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,14 @@ def played(version: str) -> Version:
     return parsed
 
 
+def comes_with_data(version: str) -> bool:
+    """Whether the media location of an image is /data unless told otherwise; names that are no release have the new one."""
+    try:
+        return parse(version) >= (1, 137, 0)
+    except NotReady:
+        return True
+
+
 def present(entry: dict, version: Version) -> bool:
     """Whether a release has what this entry describes."""
     since, before = entry.get("since"), entry.get("before")

@@ -148,8 +148,7 @@ class Jobs:
 
     def wake(self, name: str) -> None:
         queue = self.queues[name]
-        stopped = name in self.server.db["paused"] or self.server.db["maintenance"]  # the maintenance worker runs alone
-        if queue.waiting and not stopped and (not queue.worker or queue.worker.done()):
+        if queue.waiting and name not in self.server.db["paused"] and (not queue.worker or queue.worker.done()):
             queue.worker = asyncio.get_running_loop().create_task(self.work(name))
 
     async def work(self, name: str) -> None:
@@ -206,7 +205,9 @@ class Jobs:
 
 
 def nightly(server: Server) -> None:
-    """What the server does at nightlyTasks.startTime."""
+    """What the server does at nightlyTasks.startTime; in maintenance nothing but the maintenance worker runs."""
+    if server.db["maintenance"]:
+        return
     everything = {"databaseCleanup": True, "missingThumbnails": True}  # before 1.136 nothing of it could be switched off
     tasks = server.config.get("nightlyTasks", everything)
     if tasks["databaseCleanup"]:

@@ -110,6 +110,7 @@ async def import_files(server: Server, job: dict[str, Any]) -> None:
             "modified": modified(found),
             "createdAt": server.now(),
             "status": "active",
+            "isExternal": True,  # not so the film of a motion photo, which Immich keeps in its own folders: no import path ever covers it
             "isOffline": False,
             "deletedAt": None,
         }
@@ -130,7 +131,7 @@ def check_assets(server: Server, job: dict[str, Any]) -> None:
     excluded = [like(glob_to_like(pattern)) for pattern in library["exclusionPatterns"]]
     for asset in assets:
         path = asset["path"]
-        if not asset["isOffline"] and (not any(item.fullmatch(path) for item in covered) or any(item.fullmatch(path) for item in excluded)):
+        if asset["isExternal"] and not asset["isOffline"] and (not any(item.fullmatch(path) for item in covered) or any(item.fullmatch(path) for item in excluded)):
             asset |= {"isOffline": True, "deletedAt": server.now()}
     for chunk in batches([asset["id"] for asset in assets]):
         server.jobs.add("LibrarySyncAssets", {"id": library["id"], "assetIds": chunk})

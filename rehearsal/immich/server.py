@@ -65,7 +65,7 @@ class Server:
     def detect_media_location(self) -> str:
         if self.env.get("IMMICH_MEDIA_LOCATION"):
             return posixpath.normpath(posixpath.join("/usr/src/app", self.env["IMMICH_MEDIA_LOCATION"]))
-        if self.version < (1, 137, 0):
+        if not dialects.comes_with_data(self.instance.version):
             return "/usr/src/app/upload"
         # /data is a directory of the image: a mount at the old place makes both exist, and the old place wins
         return "/usr/src/app/upload" if self.files.mount_of("/usr/src/app/upload") or "/usr/src/app/upload" in self.files.image else "/data"

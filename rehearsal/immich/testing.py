@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import trustme
 from aiohttp import web
 
-from . import jobs
+from . import dialects, jobs
 from .app import StandIn, create_app
 from .faults import Faults
 from .instance import Instance, Mount, NotReady
@@ -68,9 +68,10 @@ class Server:
     ) -> None:
         if isinstance(mounts, Mapping):
             mounts = tuple(Mount(path, Path(folder)) for path, folder in mounts.items())
-        if not any(mount.path == "/data" for mount in mounts):
+        media = "/data" if dialects.comes_with_data(version) else "/usr/src/app/upload"
+        if not any(mount.path == media for mount in mounts):
             (tmp / "media").mkdir(parents=True, exist_ok=True)
-            mounts = (*mounts, Mount("/data", tmp / "media"))
+            mounts = (*mounts, Mount(media, tmp / "media"))
         self.instance = Instance("test", version, dict(env or {}), tuple(mounts), database)
         self.requests: list[Request] = []
         self.connections: set[object] = set()  # kept alive here, so that no two are taken for one

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -286,6 +287,49 @@ def test_mounts_below_a_path_are_part_of_it(tmp_path: Path, photos: Path) -> Non
         immich.scan(library)
         assert immich.total(library) == 41
         assert "/mnt/photos/more/1.jpg" in immich.paths()
+
+
+def test_the_film_of_a_motion_photo_never_comes_back(immich: Immich, tmp_path: Path) -> None:
+    library = immich.library("/mnt/photos")
+    immich.scan(library)
+    film = tmp_path / "media" / "encoded-video" / "film.mp4"
+    film.write_bytes(b"a film")
+    server = immich.running
+    motion = {**next(iter(server.db["assets"].values())), "id": server.new_id(), "path": "/data/encoded-video/film.mp4", "isExternal": False}
+    server.db["assets"][motion["id"]] = motion
+    immich.scan(library)
+    assert not motion["isOffline"]
+    film.rename(film.with_suffix(".away"))
+    immich.scan(library)
+    assert motion["isOffline"] and motion["deletedAt"]
+    film.with_suffix(".away").rename(film)
+    immich.scan(library)
+    assert motion["isOffline"] and immich.trashed() == 1
+
+
+def test_a_slow_mount_holds_nobody_up(immich: Immich, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = immich.library("/mnt/photos")
+    files, walked = immich.running.files, threading.Event()
+    real = files.walk
+    monkeypatch.setattr(files, "walk", lambda *args: walked.wait(10) and real(*args))
+    immich.call("POST", f"/libraries/{library}/scan")
+    while not immich.call("GET", "/jobs")["library"]["jobCounts"]["active"]:
+        pass
+    assert immich.call("GET", "/server/ping") == {"res": "pong"} and immich.total(library) == 0
+    walked.set()
+    immich.wait()
+    assert immich.total(library) == 40
+
+
+def test_counts_of_a_queue_fall_at_the_pace_that_is_asked_for(immich: Immich) -> None:
+    immich.scan(immich.library("/mnt/photos"))
+    immich.job_seconds(0.05)
+    immich.call("PUT", "/jobs/smartSearch", {"command": "start", "force": True})
+    seen = set()
+    while not immich.running.jobs.idle():
+        counts = immich.call("GET", "/jobs")["smartSearch"]["jobCounts"]
+        seen.add(counts["waiting"] + counts["active"])
+    assert len(seen) > 3 and max(seen) == 40
 
 
 def test_jobs_are_seen_while_they_run(tmp_path: Path, photos: Path) -> None:

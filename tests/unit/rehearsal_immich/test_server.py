@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from ansible_collections.homelab.immich.rehearsal.immich import Instance, Mount, NotReady, create_app, cron
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
 
-RELEASES = ("2.5.5", "3.1.0", "3.3.5")
+RELEASES = ("2.0.0", "2.5.5", "3.1.0", "3.3.5")
 FOLDERS = ("backups", "encoded-video", "library", "profile", "thumbs", "upload")
 
 
@@ -65,7 +65,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def modern(server: Server) -> bool:
-    return not server.instance.version.startswith("2.")
+    return server.instance.version.startswith("3.")
 
 
 # -- who may
@@ -83,6 +83,9 @@ def test_a_fresh_server_wants_an_admin_once(server: Server) -> None:
 
 def test_setup_that_is_closed(server: Server) -> None:
     server.set_env(IMMICH_ALLOW_SETUP="false")
+    if server.instance.version == "2.0.0":  # not a variable of that release
+        assert sign_up(server)
+        return
     assert call(server, "GET", "/api/server/config").body["isInitialized"] is True
     refused = call(server, "POST", "/api/auth/admin-sign-up", {"email": "b@example.net", "name": "B", "password": "b"})
     assert (refused.status, refused.message) == (400, "Admin setup is disabled")
