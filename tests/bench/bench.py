@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from ansible_collections.homelab.immich.rehearsal.progress import Progress  # no
 from harness import Homelab, Run, audit  # noqa: E402
 
 ROUNDS = 3
-LIBRARIES = (1, 50, 500)
+COUNTS = {"user": (1, 200), "library": (1, 50, 500)}
+MODULES = {"user": "bench_users", "library": "bench_libraries"}
 BENCH = Path("tests/bench")
 
 
@@ -147,25 +149,33 @@ def compare(lab: Homelab, folder: Path) -> dict[str, Any]:
     }
 
 
-def many_libraries(lab: Homelab) -> dict[str, Any]:
-    """The module `library` with ever more to keep, and nothing to change."""
+def many(lab: Homelab) -> dict[str, Any]:
+    """The modules `user` and `library` with ever more to keep: made once, then nothing to change."""
     key = base64.b64decode(lab.api("Secret").get(name="immich-api-key", namespace="immich").data.key).decode()
-    meter, requests, seconds = Meter(lab.home), {}, {}
-    variables = lab.folder / "libraries.json"
+    meter, figures = Meter(lab.home), {}
+    variables = lab.folder / "many.json"
     library = {"owner": "admin@example.net", "allow_overlap": True}  # with the homelab's own, whose folder these are in
-    for count in LIBRARIES:
-        for number in range(count):
-            (lab.home / "nas" / "tank" / "mnt" / "tank" / "photos" / str(number)).mkdir(exist_ok=True)
-        wanted = [library | {"name": f"Library {number}", "import_paths": [f"/mnt/photos/{number}"]} for number in range(count)]
-        variables.touch(mode=0o600)
-        variables.write_text(json.dumps({"bench_key": key, "bench_libraries": wanted}))
-        arguments = ("-e", f"@{variables}")
-        lab.play(*arguments, playbook=f"{BENCH}/libraries.yml")
-        meter.read()
-        runs = [unchanged(lab.play(*arguments, playbook=f"{BENCH}/libraries.yml")) for _round in range(ROUNDS)]
-        requests[str(count)] = meter.read()["immich"] // ROUNDS
-        seconds[str(count)] = round(statistics.median(run.seconds for run in runs), 2)
-    return {"library_requests": requests, "library_seconds": seconds}
+    for number in range(max(COUNTS["library"])):
+        (lab.home / "nas" / "tank" / "mnt" / "tank" / "photos" / str(number)).mkdir(exist_ok=True)
+    wanted = {
+        "user": lambda number: {"email": f"user-{number}@example.net", "name": f"User {number}", "password": "bench-password-1"},
+        "library": lambda number: library | {"name": f"Library {number}", "import_paths": [f"/mnt/photos/{number}"]},
+    }
+    for module, counts in COUNTS.items():
+        for count in counts:
+            items = [wanted[module](number) for number in range(count)]
+            variables.touch(mode=0o600)
+            variables.write_text(json.dumps({"bench_key": key, "bench_users": [], "bench_libraries": [], MODULES[module]: items}))
+            run = partial(lab.play, "-e", f"@{variables}", "--tags", module, playbook=f"{BENCH}/many.yml")
+            first = run().seconds
+            meter.read()
+            again = [unchanged(run()) for _round in range(ROUNDS)]
+            figures[f"{count} {module}"] = {
+                "first_s": round(first, 2),
+                "seconds": round(statistics.median(done.seconds for done in again), 2),
+                "requests": meter.read()["immich"] // ROUNDS,
+            }
+    return {"many": figures}
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -185,10 +195,10 @@ def table(figures: dict[str, Any]) -> str:
     lines += [
         f"  site.yml has {figures['tasks']} task results on the instance host. It alone checks inventory, NAS and cluster, prunes, and sees that all is ready.",
         "",
-        "Libraries in one run of the module, nothing to change:",
-        f"  {'libraries':<12}{'requests':>10}{'seconds':>10}  (the whole playbook)",
+        "Users and libraries in one run of the module (seconds are the whole playbook):",
+        f"  {'':<14}{'requests, no change':>20}{'seconds':>10}{'seconds, first run':>20}",
     ]
-    lines += [f"  {count:<12}{asked:>10}{figures['library_seconds'][count]:>10.2f}" for count, asked in figures["library_requests"].items()]
+    lines += [f"  {name:<14}{row['requests']:>20}{row['seconds']:>10.2f}{row['first_s']:>20.2f}" for name, row in figures["many"].items()]
     return "\n".join(lines)
 
 
@@ -202,8 +212,8 @@ def main() -> None:
             lab.play()
             print("Timing site.yml, the loop and the script ...", flush=True)
             figures = compare(lab, folder)
-            print("Timing libraries ...", flush=True)
-            figures |= many_libraries(lab)
+            print("Timing users and libraries ...", flush=True)
+            figures |= many(lab)
         finally:
             lab.rehearsal("down")
     figures["machine"] = {
