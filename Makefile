@@ -14,7 +14,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help site rehearse shell status down test lint unit contract molecule acceptance sanity bench docs golden
+.PHONY: help site rehearse shell status down test lint unit contract conformance molecule acceptance sanity bench docs golden
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ status: $(VENV)/.run ## Show what the rehearsal of INVENTORY runs
 down: $(VENV)/.run ## Stop every rehearsal and remove what it left, caches aside
 	@$(REHEARSAL) down --all
 
-test: lint unit contract molecule acceptance sanity ## Everything that must pass before a change lands (ARGS=… goes to pytest)
+test: lint unit contract conformance molecule acceptance sanity ## Everything that must pass before a change lands (ARGS=… goes to pytest)
 
 lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint, changelog fragments
 	@ruff check .
@@ -47,6 +47,9 @@ unit: $(VENV)/.dev ## Pure functions, modules against the stand-ins, golden file
 
 contract: $(VENV)/.dev ## The stand-ins against the real API contracts
 	@pytest tests/contract $(ARGS)
+
+conformance: $(VENV)/.dev ## The outcomes of every module on every version of Immich, or on a server that IMMICH_URL names
+	@pytest tests/conformance $(ARGS)
 
 molecule: $(VENV)/.dev ## Each cluster role by itself, on one rehearsal (SCENARIO=storage runs one)
 	@IMMICH_REHEARSAL=molecule-$$$$ MOLECULE_GLOB='molecule/*/molecule.yml' molecule --base-config molecule/config.yml test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
