@@ -40,6 +40,12 @@ options:
       - V(true) deletes it and makes a new one. V(false) is an error, for another program may be using it.
     type: bool
     default: false
+  rotate:
+    description:
+      - Give the key a new secret, every time. Its name and permissions stay. Takes O(email) and O(password), and a key that the server accepts.
+      - Before Immich 3.2 that is a new key, and the old one is deleted once the new one is made and kept in O(store).
+    type: bool
+    default: false
   store:
     description:
       - Name of a Kubernetes Secret in O(namespace) of O(context) that keeps the key, in its field C(key).
@@ -78,13 +84,32 @@ EXAMPLES = r"""
     name: ansible
     purposes: [libraries, settings]
   register: key
+
+- name: A new secret once a year
+  homelab.immich.api_key:
+    url: https://photos.example.net
+    api_key: "{{ stored_key }}"
+    email: admin@example.net
+    password: "{{ vault_immich_admin_password }}"
+    name: ansible
+    purposes: [libraries, settings]
+    rotate: true
+  register: key
+
+- name: No key of that name any more
+  homelab.immich.api_key:
+    url: https://photos.example.net
+    email: admin@example.net
+    password: "{{ vault_immich_admin_password }}"
+    name: ansible
+    state: absent
 """
 
 RETURN = r"""
 secret:
-  description: The secret of a new key, or with O(store) of the key that it keeps.
+  description: The secret of a new or rotated key, or with O(store) of the key that it keeps.
   type: str
-  returned: when a key was made, not in check mode, or O(store) keeps one
+  returned: when a key was made or rotated, not in check mode, or O(store) keeps one
 id:
   description: Identifier of the key. Null where there is none, or not yet.
   type: str
@@ -116,6 +141,7 @@ KEY_SPEC: dict[str, dict[str, Any]] = {
     "purposes": {"type": "list", "elements": "str", "choices": list(versions.PURPOSES)},
     "permissions": {"type": "list", "elements": "str"},
     "replace_lost": {"type": "bool", "default": False},
+    "rotate": {"type": "bool", "default": False},
     # the name of a Secret, not a secret
     "store": {"type": "str", "no_log": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -152,7 +178,32 @@ def ensure_present(module: ImmichModule, api: Client) -> dict[str, Any]:
         module.carry_out(api, plan)
     elif missing := api_keys.lacking(own, permissions):
         raise ImmichError(f"The API key lacks the permissions {', '.join(missing)}; add them in Immich, or give email and password of its owner.")
-    return result
+    return result | rotate(module, api, own, permissions, store) if given["rotate"] else result
+
+
+def rotate(module: ImmichModule, api: Client, own: dict[str, Any], permissions: list[str], store: KeyStore | None) -> dict[str, Any]:
+    """Give the key a new secret; nothing is taken away before the new one works and is kept."""
+    name = module.params["name"]
+    if not module.can_log_in:
+        raise ImmichError(f'To rotate the API key "{name}" somebody has to log in; give email and password of its owner.')
+    rotated = Change(f'API key "{name}"', {"secret": "old"}, {"secret": "new"}, secret=frozenset({"secret"}))
+    if module.check_mode:
+        module.record(rotated)
+        return {}
+    if not api.logged_in:
+        module.login(api)
+    old = own if "id" in own else api_keys.named(api_keys.list_keys(api), name)
+    doing, in_place = f'rotate the API key "{name}"', bool(old) and api.capabilities.api_key_rotate
+    if in_place:
+        answer = api.post(f"/api-keys/{old['id']}/rotate", doing=doing, shape=api_keys.CREATED)
+    else:
+        answer = api.post("/api-keys", {"name": name, "permissions": permissions}, doing=doing, shape=api_keys.CREATED)
+    if store:
+        store.write(answer["secret"])
+    if old and not in_place:
+        api.delete(f"/api-keys/{old['id']}", doing=f'delete the old API key "{name}"')
+    module.record(rotated)
+    return {"id": answer["apiKey"]["id"], "secret": answer["secret"]}
 
 
 def open_store(module: ImmichModule) -> KeyStore:

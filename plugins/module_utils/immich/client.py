@@ -104,6 +104,11 @@ class Client:
             raise ImmichError("token is not one of maintenance mode; give the token that the start of maintenance returned.")
         self._maintenance_token = token
 
+    @property
+    def logged_in(self) -> bool:
+        """Whether there is a session."""
+        return self._token is not None
+
     def login(self, email: str, password: str) -> dict[str, Any]:
         """Open a session; it is used instead of the key from here on, and ended by close()."""
         answer = self.post(

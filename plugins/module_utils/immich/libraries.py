@@ -292,8 +292,14 @@ def carry_out(api: Client, plan: LibraryPlan) -> str | None:
         api.delete(f"/libraries/{found['id']}", doing=f"delete {what}")
         return None
     if plan.change.changed:
-        api.put(f"/libraries/{found['id']}", plan.body, doing=f"update {what}", shape=_LIBRARY)
+        api.put(f"/libraries/{found['id']}", plan.body, doing=f"update {what}{_with_paths(plan.body)}", shape=_LIBRARY)
     return found["id"]
+
+
+def _with_paths(body: Mapping[str, Any]) -> str:
+    """Name the folders: a server that refuses one does not say which."""
+    paths = body.get("importPaths") or ()
+    return f" with {'folder' if len(paths) == 1 else 'folders'} {', '.join(paths)}" if paths else ""
 
 
 def _create(api: Client, plan: LibraryPlan) -> str:
@@ -303,7 +309,8 @@ def _create(api: Client, plan: LibraryPlan) -> str:
     library_id = api.post("/libraries", {"ownerId": plan.wanted.owner_id, **body}, doing=f"create {what}", shape=_LIBRARY)["id"]
     if plan.body.get("importPaths"):
         try:
-            api.put(f"/libraries/{library_id}", {"importPaths": plan.body["importPaths"]}, doing=f"create {what}", shape=_LIBRARY)
+            body = {"importPaths": plan.body["importPaths"]}
+            api.put(f"/libraries/{library_id}", body, doing=f"create {what}{_with_paths(body)}", shape=_LIBRARY)
         except ImmichError as error:
             try:
                 # new and without import paths: it has no assets to lose

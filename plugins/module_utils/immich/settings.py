@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from .changes import Change, PlanErrors
 from .client import Client
 from .errors import Forbidden, ImmichError, NotFound
+from .versions import NEWEST, Version, setting_since
 
 _WHAT = "system settings"
 _SECRET = re.compile(r"(secret|password|token|apikey)$", re.IGNORECASE)
@@ -24,6 +25,7 @@ _ACCEPTED = {
     "ffmpeg.acceptedAudioCodecs": "targetAudioCodec",
     "ffmpeg.acceptedContainers": "",
 }
+_OPUS = ("opus", "libopus")
 
 
 def read(api: Client) -> tuple[str, dict[str, Any]]:
@@ -41,7 +43,8 @@ def read(api: Client) -> tuple[str, dict[str, Any]]:
 def ensure(api: Client, wanted: Mapping[str, Any], *, check_mode: bool, record: Callable[[Change], None]) -> list[str]:
     """Make the settings what is wanted, leaving all others alone; return the names of those that changed."""
     path, current = read(api)
-    merged = merge(current, wanted)
+    wanted = in_dialect(wanted, api.capabilities.opus_codec)
+    merged = merge(current, wanted, api.version)
     change = difference(current, merged)
     names = ", ".join(change.after or ())
     if change.changed and api.get("/server/features", doing="see who owns the settings", shape={"configFile": bool})["configFile"]:
@@ -54,7 +57,7 @@ def ensure(api: Client, wanted: Mapping[str, Any], *, check_mode: bool, record: 
         # the server takes the whole object only
         answer = api.put(path, merged, doing=f"update the system settings {names}", shape=dict)
     record(change)
-    refused = difference(answer, merge(answer, wanted)).after
+    refused = difference(answer, merge(answer, wanted, api.version)).after
     if refused:
         raise ImmichError(f"The server did not take the system settings {', '.join(refused)}: it kept other values; choose values that it accepts.")
     return list(change.after or ())
@@ -80,20 +83,34 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield path, value
 
 
-def merge(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def in_dialect(wanted: Mapping[str, Any], opus: str) -> dict[str, Any]:
+    """Write the audio codec Opus as this version calls it, so that one inventory serves all."""
+    result = copy.deepcopy(dict(wanted))
+    codecs = result.get("ffmpeg")
+    if isinstance(codecs, dict):
+        if codecs.get("targetAudioCodec") in _OPUS:
+            codecs["targetAudioCodec"] = opus
+        if isinstance(codecs.get("acceptedAudioCodecs"), list):
+            codecs["acceptedAudioCodecs"] = [opus if codec in _OPUS else codec for codec in codecs["acceptedAudioCodecs"]]
+    return result
+
+
+def merge(current: Mapping[str, Any], wanted: Mapping[str, Any], version: Version = NEWEST) -> dict[str, Any]:
     """Lay what is wanted over what the server has; all errors at once."""
     errors: list[str] = []
-    result = _merge(current, wanted, "", errors)
+    result = _merge(current, wanted, "", version, errors)
     if errors:
         raise PlanErrors(errors)
     return result
 
 
-def _merge(current: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str, errors: list[str]) -> dict[str, Any]:
+def _merge(current: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str, version: Version, errors: list[str]) -> dict[str, Any]:
     result = copy.deepcopy(dict(current))
     for key, value in wanted.items():
         path = f"{prefix}{key}"
-        if key not in current:
+        if key not in current and setting_since(path) > version:
+            errors.append(f"Setting {path} needs Immich {setting_since(path)} or later, and this server is {version}; leave it out until the upgrade.")
+        elif key not in current:
             close = difflib.get_close_matches(str(key), list(current), 1)
             hint = f"did you mean {prefix}{close[0]}?" if close else f"here it has {', '.join(sorted(map(str, current)))}."
             errors.append(f"Setting {path} is not known to this server; {hint}")
@@ -101,7 +118,7 @@ def _merge(current: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str, e
             kind = "a group of settings" if isinstance(current[key], Mapping) else "one value"
             errors.append(f"Setting {path} is {kind}, not {'a group' if isinstance(value, Mapping) else 'one value'}; write it as the server has it.")
         elif isinstance(value, Mapping):
-            result[key] = _merge(current[key], value, f"{path}.", errors)
+            result[key] = _merge(current[key], value, f"{path}.", version, errors)
         else:
             try:
                 converted = _as(current[key], value)

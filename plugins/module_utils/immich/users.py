@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .changes import Change, Plan, PlanErrors, Step
@@ -26,6 +26,8 @@ _SHAPE = [
         "status": str,
     }
 ]
+# what the server takes out of a storage label, so that it would differ for ever
+_NOT_IN_LABEL = re.compile(r"""[./\\?<>:*|"\x00-\x1f\x80-\x9f]|\s$""")
 # option -> field of the API
 _FIELDS = {"name": "name", "admin": "isAdmin", "quota": "quotaSizeInBytes", "storage_label": "storageLabel"}
 
@@ -45,7 +47,7 @@ def parse_size(size: str) -> int | None:
     return int(float(match[1]) * _UNITS[match[2]]) if "." in match[1] else int(match[1]) * _UNITS[match[2]]
 
 
-def plan_users(current: list[dict[str, Any]], wanted: Iterable[Mapping[str, Any]]) -> list[Plan]:
+def plan_users(current: list[dict[str, Any]], wanted: list[Mapping[str, Any]]) -> list[Plan]:
     """Plan all users; all errors at once, before anything is sent."""
     plans: list[Plan] = []
     errors: list[str] = []
@@ -60,9 +62,22 @@ def plan_users(current: list[dict[str, Any]], wanted: Iterable[Mapping[str, Any]
             plans.append(plan_user(current, user))
         except ValueError as error:
             errors.append(f"User {email}: {error}.")
+    errors += _shared_labels(current, wanted)
     if errors:
         raise PlanErrors(errors)
     return plans
+
+
+def _shared_labels(current: list[dict[str, Any]], wanted: list[Mapping[str, Any]]) -> list[str]:
+    """Find storage labels that two accounts would have. A deleted account holds its own too, and the server then fails without saying why."""
+    named = {user["email"].strip().lower(): user["storage_label"] for user in wanted if user["state"] == "present" and user["storage_label"]}
+    holders = {user["email"].lower(): user["storageLabel"] for user in current} | named
+    errors = []
+    for email, label in named.items():
+        other = next((holder for holder, held in holders.items() if held == label and holder != email), None)
+        if other is not None:
+            errors.append(f'User {email}: storage_label "{label}" is that of {other}; choose another.')
+    return errors
 
 
 def plan_user(current: list[dict[str, Any]], wanted: Mapping[str, Any]) -> Plan:
@@ -123,6 +138,8 @@ def _wanted_fields(wanted: Mapping[str, Any]) -> dict[str, Any]:
     if wanted["quota"] is not None:
         fields["quota"] = parse_size(str(wanted["quota"]))
     if wanted["storage_label"] is not None:
+        if _NOT_IN_LABEL.search(wanted["storage_label"]):
+            raise ValueError(f"storage_label {wanted['storage_label']!r} holds characters that Immich takes out; leave out dots, slashes and the like")
         fields["storage_label"] = wanted["storage_label"] or None
     return fields
 

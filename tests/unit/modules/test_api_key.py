@@ -85,6 +85,20 @@ def test_a_key_whose_secret_is_lost_is_replaced_only_when_that_is_said(immich: A
     assert immich.log_in("api_key", **KEY, replace_lost=True)["secret"] and names(immich) == ["ansible", "tests"]
 
 
+def test_a_key_is_rotated_every_time_that_is_said_and_keeps_its_name_and_permissions(immich: Any) -> None:
+    old = make(immich)
+    before = next(key for key in immich.db["api_keys"].values() if key["name"] == "ansible")
+    planned = immich.log_in("api_key", check=True, api_key=old, rotate=True, **KEY)
+    result = immich.log_in("api_key", api_key=old, rotate=True, **KEY)
+    assert planned.changed and planned["diff"] == result["diff"] and result.after == {'API key "ansible"': {"secret": "(hidden) new"}}
+    assert result["secret"] != old and names(immich) == ["ansible", "tests"] and not immich.db["sessions"]
+    (key,) = [key for key in immich.db["api_keys"].values() if key["name"] == "ansible"]
+    assert key["permissions"] == before["permissions"] and result["id"] == key["id"]
+    assert not immich.log_in("api_key", api_key=result["secret"], **KEY).changed
+    assert "Invalid API key" in immich.run("library_info", api_key=old).message
+    assert "give email and password" in immich.run("api_key", api_key=result["secret"], rotate=True, **KEY).message
+
+
 def test_two_keys_of_one_name_are_listed_never_guessed(immich: Any) -> None:
     make(immich)
     keys = immich.db["api_keys"]

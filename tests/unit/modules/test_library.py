@@ -59,7 +59,7 @@ def test_check_mode_takes_an_owner_whom_the_play_would_make(immich: Any) -> None
 @pytest.mark.parametrize(("path", "reason"), [("/mnt/photos/nowhere", "does not exist"), ("/data/library", "media upload folder")])
 def test_a_path_that_the_server_does_not_take_leaves_no_half_made_library(immich: Any, path: str, reason: str) -> None:
     message = immich.run("library", **{**PHOTOS, "import_paths": [path]}).message
-    assert reason in message and 'library "NAS photos" of admin@example.net' in message
+    assert reason in message and f'Could not create library "NAS photos" of admin@example.net with folder {path}: PUT ' in message
     assert immich.run("library_info")["libraries"] == []
 
 

@@ -25,6 +25,11 @@ def test_an_import_path_under_a_volume_of_machine_learning(homelab: Homelab) -> 
     ]
 
 
+def test_the_folder_of_a_library_that_goes_may_be_gone(homelab: Homelab) -> None:
+    homelab.library.update(import_paths=["/mnt/photo"], state="absent")
+    assert homelab.errors() == []
+
+
 @pytest.mark.parametrize("path", ["/data", "/data/library/me"])
 def test_an_import_path_among_the_uploads(homelab: Homelab, path: str) -> None:
     homelab.library["import_paths"] = [path]

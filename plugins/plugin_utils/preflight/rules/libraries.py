@@ -105,7 +105,8 @@ def limits(inventory: Inventory) -> Iterator[Problem]:
 def _paths(host: Host) -> Iterator[tuple[Item, int, str]]:
     for library in host.list("immich_libraries"):
         for index, path in enumerate(library.get("import_paths", [])):
-            if isinstance(path, str):
+            # the folder of a library that goes may be gone already
+            if isinstance(path, str) and library.get("state") != "absent":
                 yield library, index, path
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.immich.changes import PlanErrors
-from ansible_collections.homelab.immich.plugins.module_utils.immich.settings import difference, merge, secrets
+from ansible_collections.homelab.immich.plugins.module_utils.immich.settings import difference, in_dialect, merge, secrets
+from ansible_collections.homelab.immich.plugins.module_utils.immich.versions import parse
 
 CURRENT: dict[str, Any] = {
     "ffmpeg": {"targetVideoCodec": "h264", "acceptedVideoCodecs": ["h264", "hevc"], "targetResolution": "720", "crf": 23},
@@ -106,3 +107,18 @@ def test_a_secret_is_never_shown() -> None:
 def test_a_setting_whose_name_only_begins_with_password_is_no_secret() -> None:
     assert secrets({"passwordLogin": {"enabled": False}}) == []
     assert changed({"passwordLogin": {"enabled": False}}) == {"passwordLogin.enabled": False}
+
+
+def test_a_setting_of_a_later_version_says_which() -> None:
+    for wanted in ({"nightlyTasks": {"databaseCleanup": False}}, {"oauth": {"prompt": "login"}}):
+        with pytest.raises(PlanErrors, match=r"needs Immich v(1\.136|3\.0)\.0 or later, and this server is v1\.135\.3; leave it out until the upgrade\."):
+            merge(CURRENT, wanted, parse("v1.135.3"))
+
+
+@pytest.mark.parametrize(("opus", "written"), [("opus", "libopus"), ("libopus", "opus")])
+def test_the_codec_opus_is_written_as_the_version_calls_it(opus: str, written: str) -> None:
+    wanted = {"ffmpeg": {"targetAudioCodec": written, "acceptedAudioCodecs": ["aac", written]}, "trash": {"days": 3}}
+    assert in_dialect(wanted, opus) == {"ffmpeg": {"targetAudioCodec": opus, "acceptedAudioCodecs": ["aac", opus]}, "trash": {"days": 3}}
+    assert wanted["ffmpeg"]["targetAudioCodec"] == written
+    for odd in ({"ffmpeg": {"acceptedAudioCodecs": "x"}}, {"ffmpeg": 1}):
+        assert in_dialect(odd, opus) == odd

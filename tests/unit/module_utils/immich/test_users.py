@@ -132,3 +132,21 @@ def test_sizes(text: str, size: int | None) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(ValueError, match="is not a size"):
         parse_size(text)
+
+
+@pytest.mark.parametrize("label", ["mum.k", "a/b", "a\\b", "mum ", 'a"b', "a\x00"])
+def test_a_storage_label_that_the_server_would_change_is_refused(label: str) -> None:
+    with pytest.raises(PlanErrors, match="holds characters that Immich takes out"):
+        plan([existing()], storage_label=label)
+
+
+def test_a_storage_label_that_somebody_else_has_is_refused_a_deleted_account_included() -> None:
+    gone = existing(id="u2", email="gone@example.net", storageLabel="mum", deletedAt="2026-01-01T00:00:00.000Z", status="deleted")
+    with pytest.raises(PlanErrors, match='User family@example.net: storage_label "mum" is that of gone@example.net; choose another'):
+        plan([existing(), gone], storage_label="mum")
+    assert plan([existing(storageLabel="mum")], storage_label="mum").steps == ()
+
+
+def test_two_users_of_the_list_with_one_storage_label_are_refused() -> None:
+    with pytest.raises(PlanErrors, match="choose another"):
+        plan_users([existing()], [wanted(storage_label="mum"), wanted(email="b@example.net", name="B", password="x", storage_label="mum")])
