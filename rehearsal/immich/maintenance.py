@@ -85,7 +85,7 @@ def set_maintenance(server: Server, call: Call) -> None:
         server.restart_wanted = True
     elif action == "restore_database":
         try:
-            backups.restore(server, call.body.get("restoreBackupFilename", ""))
+            backups.restore(server, os.path.basename(call.body.get("restoreBackupFilename", "")))
         except (OSError, ValueError, EOFError) as error:
             running["error"] = f"Error: {error}"
             return

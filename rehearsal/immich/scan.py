@@ -131,7 +131,8 @@ def check_assets(server: Server, job: dict[str, Any]) -> None:
     excluded = [like(glob_to_like(pattern)) for pattern in library["exclusionPatterns"]]
     for asset in assets:
         path = asset["path"]
-        if asset["isExternal"] and not asset["isOffline"] and (not any(item.fullmatch(path) for item in covered) or any(item.fullmatch(path) for item in excluded)):
+        outside = not any(item.fullmatch(path) for item in covered) or any(item.fullmatch(path) for item in excluded)
+        if outside and asset["isExternal"] and not asset["isOffline"]:
             asset |= {"isOffline": True, "deletedAt": server.now()}
     for chunk in batches([asset["id"] for asset in assets]):
         server.jobs.add("LibrarySyncAssets", {"id": library["id"], "assetIds": chunk})

@@ -277,7 +277,7 @@ _OTHER_CALLS = (
     Endpoint("POST", "/api-keys", "apiKey.create", 201),
     Endpoint("PUT", "/api-keys/{id}", "apiKey.update"),
     Endpoint("DELETE", "/api-keys/{id}", "apiKey.delete", 204),
-    Endpoint("POST", "/api-keys/{id}/rotate", "apiKey.rotate", capability="api_key_rotate"),
+    Endpoint("POST", "/api-keys/{id}/rotate", "apiKey.rotate", 201, capability="api_key_rotate"),
 )
 
 
