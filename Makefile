@@ -63,7 +63,7 @@ sanity: $(VENV)/.dev ## ansible-test sanity on a copy of the collection
 bench: $(VENV)/.dev ## Time site.yml against a looped task and a script, as ratios
 	@python tests/bench/bench.py
 
-docs: $(VENV)/.dev ## Write docs/variables.md from the argument specs
+docs: $(VENV)/.dev ## Write docs/variables.md and docs/versions.md from the code
 	@python docs/generate.py
 
 golden: $(VENV)/.dev ## Render the golden files again; read the diff before you commit it

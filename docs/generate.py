@@ -1,18 +1,22 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write docs/variables.md from the argument specs of the roles, where every variable is documented."""
+"""Write docs/variables.md from the argument specs of the roles, and docs/versions.md from the table of versions."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
+from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "variables.md"
+TABLE = ROOT / "plugins" / "module_utils" / "immich" / "versions.py"
 ROLES = ("common", "nas", "storage", "database", "cache", "workloads", "ingress", "instance", "libraries", "deliver")
 HEAD = """\
 # Variables
@@ -54,8 +58,8 @@ def rows(options: dict[str, Any], depth: int = 0) -> list[str]:
     return lines
 
 
-def page() -> str:
-    """The whole page."""
+def variables() -> str:
+    """The page of variables."""
     parts = [HEAD]
     for role in ROLES:
         spec = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
@@ -65,5 +69,107 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def table_of_versions() -> ModuleType:
+    """The module, which needs nothing but the standard library."""
+    spec = importlib.util.spec_from_file_location("versions", TABLE)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["versions"] = module  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
+
+
+def table(head: list[str], lines: list[list[Any]]) -> str:
+    """A table of Markdown."""
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in (head, ["---"] * len(head), *lines)) + "\n"
+
+
+def versions() -> str:
+    """The page of versions."""
+    v = table_of_versions()
+    known = {release: v.capabilities(release) for release in v.releases()}
+
+    def database(release: Any) -> list[Any]:
+        has = known[release]
+        return [has.vectorchord, v.newest_vectorchord(release), "yes" if has.pgvecto_rs else "no", has.postgres_documented, f"`{has.media_location}`"]
+
+    databases: list[list[Any]] = []
+    for release in known:
+        if not databases or databases[-1][1:] != database(release):
+            databases.append([f"{release} and later", *database(release)])
+    abilities = [field for field in fields(v.Capabilities) if "what" in field.metadata]
+    gained = [[field.metadata["what"], v.since(field.name)] for field in abilities if getattr(known[v.NEWEST], field.name)]
+    lost = [
+        [field.metadata["what"], next(release for release, has in known.items() if not getattr(has, field.name))]
+        for field in abilities
+        if not getattr(known[v.NEWEST], field.name)
+    ]
+    settings = [[f"`{path}`", v.setting_since(path)] for path in sorted(v.LATER_SETTINGS, key=lambda path: (v.setting_since(path), path))]
+    purposes = [[f"`{name}`", ", ".join(f"`{part}`" for part in v.permissions(v.NEWEST, [name]))] for name in v.PURPOSES]
+    queues = ", ".join(f"`{name}` ({v.queue_since(name)})" for name in v.LATER_QUEUES)
+    calls = sorted({(call.path, call.method): call for call in v.endpoints(v.NEWEST)}.items())
+    return "\n".join(
+        [
+            f"""\
+# Versions
+
+Generated from `{TABLE.relative_to(ROOT)}` by `make docs`: the one table that every role and module asks.
+
+This collection works with Immich {v.OLDEST} to {v.NEWEST}. An older server is refused. A newer one is treated like {v.NEWEST}, with a warning.
+What it knows of the server itself was seen in Immich up to {v.RUNTIME_SEEN}. For later ones the contract of the API was compared:
+beside what is listed here, nothing changed for this collection.
+
+## Database and media
+
+Immich checks its database at the start and does not start with a VectorChord outside its range. VectorChord 0.4.3 serves every version.
+pgvecto.rs is what Immich used before VectorChord: change over before you upgrade to a version that does not take it any more.
+PostgreSQL is what the makers of Immich document; it starts with any from 14 on.
+""",
+            table(["Immich", "VectorChord", "newest known in the range", "pgvecto.rs", "PostgreSQL", "Media folder"], databases),
+            "## What came when\n",
+            table(["What", "From"], gained),
+            table(["What is gone", "From"], lost),
+            """\
+## Settings
+
+`immich_settings` may name these from the version on that has them. On an older server the run stops before anything changes, and says which version it takes.
+The audio codec Opus may be written `opus` or `libopus`: it is sent as the version calls it.
+""",
+            table(["Setting", "From"], settings),
+            f"Queues that not every version has: {queues}. What a server lists is what counts.\n",
+            """\
+## API keys
+
+`homelab.immich.api_key` computes the permissions of a key from what it is for (`purposes`), as the version names them.
+Before {since} the key of an administrator may do everything, whatever its list says.
+Immich refuses a name that it does not know, so the list is not the same for all versions.
+""".format(since=v.since("undeclared_needs_all")),
+            table(["Purpose", f"Permissions on {v.NEWEST}"], purposes),
+            "## Calls\n\nWhat this collection asks of the API. A dash means that no key is needed.\n",
+            table(
+                ["Call", "Permission", "Answers", "From"],
+                [
+                    [f"`{call.method} {call.path}`", _needs(v, call), _answers(v, call), v.since(call.capability) if call.capability else v.OLDEST]
+                    for _key, call in calls
+                ],
+            ),
+        ]
+    )
+
+
+def _needs(v: ModuleType, call: Any) -> str:
+    return {v.ANYBODY: "-", v.ANY_KEY: v.ANY_KEY}.get(call.permission, f"`{call.permission}`")
+
+
+def _answers(v: ModuleType, call: Any) -> str:
+    """The status of success, and the one that it was."""
+    first = next((old for old in v.endpoints(v.OLDEST) if (old.method, old.path) == (call.method, call.path)), call)
+    changed = next((release for release in v.releases() if call in v.endpoints(release)), v.OLDEST)
+    return str(call.status) if first == call else f"{call.status}, before {changed} {first.status}"
+
+
+PAGES = {"variables.md": variables, "versions.md": versions}
+
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    for name, page in PAGES.items():
+        (ROOT / "docs" / name).write_text(page())

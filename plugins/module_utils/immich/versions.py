@@ -132,7 +132,7 @@ _CHANGES: tuple[tuple[Version, dict[str, Any]], ...] = (
 _VECTORCHORD_RELEASES = (Version(0, 3, 0), Version(0, 4, 3), Version(0, 5, 3), Version(1, 1, 1))
 
 # settings (and all below them) that not every version has
-_SETTINGS_SINCE: dict[str, Version] = {
+LATER_SETTINGS: dict[str, Version] = {
     "nightlyTasks": Version(1, 136),
     "oauth.roleClaim": Version(1, 136),
     "machineLearning.availabilityChecks": Version(1, 143),
@@ -157,7 +157,7 @@ _SETTINGS_SINCE: dict[str, Version] = {
 }
 
 # queues that not every version has; what a server lists is what counts
-_QUEUES_SINCE: dict[str, Version] = {"ocr": Version(2, 2), "workflow": Version(2, 3), "editor": Version(2, 5), "integrityCheck": Version(3, 0)}
+LATER_QUEUES: dict[str, Version] = {"ocr": Version(2, 2), "workflow": Version(2, 3), "editor": Version(2, 5), "integrityCheck": Version(3, 0)}
 
 # first release that knows a group of permissions; a group not named here is in every supported version
 _PERMISSIONS_SINCE: dict[str, Version] = {
@@ -327,18 +327,18 @@ def since(capability: str) -> Version:
 
 def releases() -> tuple[Version, ...]:
     """Name the releases with which something changed, the oldest and the newest supported one included."""
-    return tuple(sorted({OLDEST, NEWEST, *(release for release, _changes in _CHANGES), *_SETTINGS_SINCE.values(), *_QUEUES_SINCE.values()}))
+    return tuple(sorted({OLDEST, NEWEST, *(release for release, _changes in _CHANGES), *LATER_SETTINGS.values(), *LATER_QUEUES.values()}))
 
 
 def setting_since(path: str) -> Version:
     """Name the first supported release that has a setting, given by its dotted path."""
     parts = path.split(".")
-    return max(_SETTINGS_SINCE.get(".".join(parts[:length]), OLDEST) for length in range(1, len(parts) + 1))
+    return max(LATER_SETTINGS.get(".".join(parts[:length]), OLDEST) for length in range(1, len(parts) + 1))
 
 
 def queue_since(queue: str) -> Version:
     """Name the first supported release that has a queue."""
-    return _QUEUES_SINCE.get(queue, OLDEST)
+    return LATER_QUEUES.get(queue, OLDEST)
 
 
 def vectorchord_ok(version: Version | str, vectorchord: Version | str) -> bool:

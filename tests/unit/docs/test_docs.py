@@ -11,9 +11,10 @@ import runpy
 import yaml
 
 
-def test_the_page_of_variables_is_what_the_specs_say(checkout):
+def test_the_generated_pages_are_what_the_code_says(checkout):
     generated = runpy.run_path(str(checkout / "docs" / "generate.py"))
-    assert (checkout / "docs" / "variables.md").read_text() == generated["page"](), "run make docs"
+    for name, page in generated["PAGES"].items():
+        assert (checkout / "docs" / name).read_text() == page(), f"docs/{name} is stale: run make docs"
     with_options = {
         path.parts[-3]
         for path in checkout.glob("roles/*/meta/argument_specs.yml")

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,35 +45,36 @@ def test_an_endpoint_is_claimed_exactly_where_the_contract_has_it(reference: Pat
     assert getattr(versions.capabilities(version), capability) == (path in contract(reference, version)["paths"])
 
 
-@pytest.mark.parametrize("version", VERSIONS[1:])
-@pytest.mark.parametrize(
-    ("purpose", "calls"),
-    [
-        (
-            "libraries",
-            [("get", "/libraries"), ("post", "/libraries"), ("put", "/libraries/{id}"), ("delete", "/libraries/{id}"), ("get", "/libraries/{id}/statistics")],
-        ),
-        (
-            "users",
-            [
-                ("get", "/admin/users"),
-                ("post", "/admin/users"),
-                ("put", "/admin/users/{id}"),
-                ("delete", "/admin/users/{id}"),
-                ("post", "/admin/users/{id}/restore"),
-            ],
-        ),
-        ("settings", [("get", "/system-config"), ("put", "/system-config")]),
-        ("scan", [("get", "/libraries"), ("post", "/libraries/{id}/scan"), ("get", "/jobs"), ("get", "/admin/users/{id}/statistics")]),
-        ("statistics", [("get", "/server/about"), ("get", "/server/statistics"), ("get", "/server/storage")]),
-        ("onboarding", [("post", "/system-metadata/admin-onboarding")]),
-        ("validate", [("post", "/libraries/{id}/validate")]),
-    ],
-)
-def test_a_purpose_covers_the_endpoints_that_it_takes(reference: Path, version: str, purpose: str, calls: list[tuple[str, str]]) -> None:
-    paths = contract(reference, version)["paths"]
-    needed = {paths[path][verb].get("x-immich-permission") or "all" for verb, path in calls}
-    assert needed <= set(versions.permissions(version, [purpose]))
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_call_is_in_the_contract_with_its_permission_and_status(reference: Path, version: str) -> None:
+    paths = {re.sub(r"/jobs/{id}", "/jobs/{name}", path): calls for path, calls in contract(reference, version)["paths"].items()}
+    known = versions.capabilities(version)
+    for call in versions.endpoints(version):
+        found = paths[call.path][call.method.lower()]
+        declared = found.get("x-immich-permission")
+        assert list(found["responses"])[0] == str(call.status), call
+        if known.undeclared_needs_all:
+            needs_key = bool(found.get("security"))
+            expected = declared or (call.permission if needs_key and call.permission in (versions.ALL, versions.ANY_KEY) else versions.ANYBODY)
+            assert call.permission == expected, call
+    for call in set(versions.endpoints(versions.NEWEST)) - set(versions.endpoints(version)):
+        before = paths.get(call.path, {}).get(call.method.lower())
+        assert before is None or list(before["responses"])[0] != str(call.status), call
+
+
+def settings_of(schemas: dict, name: str, prefix: str = "") -> Iterator[str]:
+    for key, value in schemas[name]["properties"].items():
+        yield f"{prefix}{key}"
+        target = value.get("$ref") or next((part["$ref"] for part in value.get("allOf", []) if "$ref" in part), "")
+        if "properties" in schemas.get(target.rpartition("/")[2], {}):
+            yield from settings_of(schemas, target.rpartition("/")[2], f"{prefix}{key}.")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_settings_are_those_of_the_contract(reference: Path, version: str) -> None:
+    newest = set(settings_of(contract(reference, VERSIONS[-1])["components"]["schemas"], "SystemConfigDto"))
+    here = set(settings_of(contract(reference, version)["components"]["schemas"], "SystemConfigDto"))
+    assert {path for path in newest if versions.setting_since(path) <= versions.parse(version)} == newest & here
 
 
 @pytest.mark.parametrize(
