@@ -14,7 +14,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help site rehearse shell status down test lint unit contract conformance molecule acceptance sanity bench docs golden
+.PHONY: help site rehearse shell status down test lint unit contract conformance molecule acceptance sanity test-nas bench docs golden
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ acceptance: $(VENV)/.dev ## The main job, end to end, in a rehearsal of its own
 
 sanity: $(VENV)/.dev ## ansible-test sanity on a copy of the collection
 	@tests/sanity/run
+
+test-nas: $(VENV)/.dev ## The nas role against real ZFS and NFS, in a machine under QEMU (root builds it once, ten minutes, and apt installs what is missing)
+	@pytest -s tests/vm $(ARGS)
+	@[ -n "$(ARGS)" ] || python tests/vm/digest.py record
 
 bench: $(VENV)/.dev ## Time site.yml against a looped task and a script, as ratios
 	@python tests/bench/bench.py

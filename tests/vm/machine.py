@@ -21,6 +21,7 @@ PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "
 # multi-threaded TCG panics this kernel
 ACCELERATORS = {"kvm": "-accel kvm -cpu host -smp 2", "tcg": "-accel tcg,thread=single -cpu max -smp 1"}
 BOOT_SECONDS = {"kvm": 60, "tcg": 300}
+SILENT_SECONDS = 15  # without a word on the console
 
 
 class MachineError(Exception):
@@ -88,7 +89,7 @@ class Machine:
     def sh(self, script: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a shell script as root on it."""
         words = ["ssh", *self.options, "-p", str(self.port), "root@127.0.0.1", "sh -c " + shlex.quote(script)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL, check=False)
         if check and done.returncode:
             raise MachineError(f"{script}\n{done.stdout}{done.stderr}")
         return done
@@ -102,8 +103,10 @@ class Machine:
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(self.work / "qemu.log").open("wb"))
 
     def _answers(self, seconds: int) -> bool:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self.process and self.process.poll() is None:
+        began, console = time.monotonic(), self.work / "console.log"
+        while time.monotonic() < began + seconds and self.process and self.process.poll() is None:
+            if time.monotonic() > began + SILENT_SECONDS and not (console.exists() and console.stat().st_size):
+                return False  # a KVM that is there and does not run, as in some virtual machines
             try:
                 if self.sh("true", check=False).returncode == 0:
                     return True

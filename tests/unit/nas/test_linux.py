@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exports and datasets of a Linux host: what is read, what is written, and what is decided. Nothing here needs root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import DROP_IN, differences, narrowed, parse, render
+from ansible_collections.homelab.immich.plugins.module_utils.linux.look import clients, datasets, mounts
+from ansible_collections.homelab.immich.plugins.module_utils.linux.plan import plan
+
+PROPERTIES = {"canmount": "on", "mounted": "yes", "keystatus": "-", "readonly": "off", "sharenfs": "off", "available": str(2**30), "used": "4096"}
+PROPERTIES |= {"quota": "0", "recordsize": "131072", "compression": "lz4"}
+PHOTOS = {"name": "photos", "dataset": "tank/photos", "access": "ro", "clients": ["192.0.2.0/24"]}
+
+
+def dataset(place: str, **changed: str) -> dict[str, tuple[str, str]]:
+    return {key: (value, "local") for key, value in ({"mountpoint": place} | PROPERTIES | changed).items()}
+
+
+def seen(**changed) -> dict:
+    """A NAS with a pool and the dataset tank/photos, which nobody exports yet."""
+    return {
+        "zfs": True,
+        "pools": ["tank"],
+        "datasets": {"tank": dataset("/tank"), "tank/photos": dataset("/tank/photos")},
+        "mounts": [("/", "ext4", "/dev/vda"), ("/tank", "zfs", "tank"), ("/tank/photos", "zfs", "tank/photos")],
+        "fstab": ["/"],
+        "files": {},
+        "etab": "",
+        "clients": [],
+        "service": {"installed": True, "enabled": True, "active": True},
+        "declared": {"/tank/photos"},
+    } | changed
+
+
+def errors(declared: dict, **changed) -> str:
+    return "\n".join(error["message"] for error in plan([declared], seen(**changed), "attic").errors)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/a 192.0.2.7(rw)", [("/a", "192.0.2.7/32", ("rw",))]),
+        ("/a  host(ro) *(rw,sync) # words", [("/a", "host", ("ro",)), ("/a", "*", ("rw", "sync"))]),
+        ('"/a b" host', [("/a b", "host", ())]),
+        (r"/a\040b\043 host(ro)", [("/a b#", "host", ("ro",))]),
+        (r"/caf\303\251 host(ro)", [("/café", "host", ("ro",))]),
+        ("/a -sync,ro x(rw) y", [("/a", "x", ("sync", "ro", "rw")), ("/a", "y", ("sync", "ro"))]),
+        ("/a \\\n  host(ro)\n", [("/a", "host", ("ro",))]),
+        ("/a/ (rw)", [("/a", "*", ("rw",))]),
+        ("/a", [("/a", "*", ())]),
+        ("# /a host(rw)\n\n", []),
+    ],
+)
+def test_exports_are_read(text, expected):
+    assert [(entry.path, entry.client, entry.options) for entry in parse(text)] == expected
+
+
+def test_an_entry_knows_its_line():
+    assert [entry.where for entry in parse("# words\n/a x\n/b \\\n y\n/c z\n", "/etc/exports")] == ["/etc/exports:2", "/etc/exports:3", "/etc/exports:5"]
+
+
+@pytest.mark.parametrize(
+    ("options", "writable", "squash"),
+    [
+        ("", False, ("root", 65534, 65534)),
+        ("rw,no_root_squash", True, ("none", 0, 0)),
+        ("rw,all_squash,anonuid=1000,anongid=100", True, ("all", 1000, 100)),
+        ("rw,root_squash,anonuid=-2,anongid=-2,ro", False, ("root", 4294967294, 4294967294)),
+    ],
+)
+def test_what_an_entry_means(options, writable, squash):
+    [entry] = parse(f"/a x({options})")
+    assert (entry.writable, entry.squash) == (writable, squash)
+
+
+def test_a_drop_in_reads_back_as_it_was_written():
+    text = render([("photos", r"/a\040b 192.0.2.0/24(ro,root_squash)")])
+    assert text.startswith("# Written by") and [(entry.path, entry.client) for entry in parse(text)] == [("/a b", "192.0.2.0/24")]
+
+
+def test_a_table_that_differs_is_told():
+    wanted = parse("/a 192.0.2.0/24(ro)\n/b x(rw)\n/c x(ro)")
+    table = parse("/a\t192.0.2.0/24(ro,sync,root_squash,anonuid=65534,anongid=65534)\n/b\tx(ro,sync)")
+    assert differences(wanted, table) == ["/b is exported to x with ro,sync", "/c is not exported to x"]
+
+
+def test_narrowing():
+    before = parse("/a x(rw) y(rw) z(rw,no_root_squash)\n/b x(ro)")
+    assert narrowed(before, parse("/a x(ro) z(rw)\n/b x(rw) y(rw)")) == {
+        "/a": ["x may not write any more", "y may not mount it any more", "z is squashed (root) now"],
+    }
+    assert narrowed(before, before) == {}
+
+
+def test_what_the_kernel_says_is_read():
+    listing = "tank\tquota\t0\tdefault\ntank\tmountpoint\t/my tank\tlocal\n"
+    assert datasets(listing) == {"tank": {"quota": ("0", "default"), "mountpoint": ("/my tank", "local")}}
+    assert mounts(r"36 35 98:0 / /mnt/a\040b rw,noatime master:1 - zfs tank/a rw" + "\n") == [("/mnt/a b", "zfs", "tank/a")]
+    info = 'clientid: 0x1\naddress: "192.0.2.11:848"\nname: "Linux NFSv4.2 node1"\n'
+    assert clients([info, info, 'address: "[2001:db8::1]:900"\n']) == [("192.0.2.11", "Linux NFSv4.2 node1"), ("2001:db8::1", "")]
+
+
+def test_a_size_is_compared_as_a_number():
+    wanted = PHOTOS | {"recordsize": "128K", "quota": "1T", "compression": "LZ4"}
+    steps = [(step.kind, step.target, step.before, step.after) for step in plan([wanted], seen(), "attic").steps]
+    assert ("set", "tank/photos", "quota=0\n", f"quota={2**40}\n") in steps
+    assert [step[0] for step in steps if step[1] == "tank/photos"] == ["set"]
+
+
+def test_a_missing_dataset_is_created_with_what_is_above_it(tmp_path: Path):
+    there = {"tank": dataset(str(tmp_path))}
+    wanted = PHOTOS | {"dataset": "tank/a/photos", "path": f"{tmp_path}/a/photos", "recordsize": "1M"}
+    steps = plan([wanted], seen(datasets=there), "attic").steps
+    assert [(step.target, step.values) for step in steps if step.kind == "create"] == [("tank/a", ()), ("tank/a/photos", ("recordsize=1048576",))]
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"zfs": False}, "there is no ZFS here"),
+        ({"pools": []}, "the pool tank is not imported"),
+        ({"mounts": [("/tank", "zfs", "tank")]}, "the dataset tank/photos is not mounted"),
+        ({"datasets": {"tank/photos": dataset("/tank/photos", keystatus="unavailable")}}, "encrypted and locked"),
+        ({"datasets": {"tank/photos": dataset("/tank/photos", sharenfs="on")}}, "sharenfs=on on tank/photos"),
+        ({"files": {"/etc/exports": "/tank/photos *(rw)\n"}}, "/etc/exports:1 exports /tank/photos already"),
+        ({"mounts": [("/tank/photos", "zfs", "tank/photos"), ("/tank/photos", "nfs4", "x:/y")]}, "x:/y is mounted over it"),
+        ({"datasets": {"tank": dataset("/tank")}, "files": {DROP_IN: "/tank/photos *(ro)\n"}}, "was exported before and is gone"),
+        ({"datasets": {"tank": dataset("/tank", available="0")}}, "tank is full"),
+        ({"service": {"installed": False, "enabled": False, "active": False}}, "there is no NFS server. Install it"),
+    ],
+)
+def test_a_run_is_refused(changed, sentence):
+    assert sentence in errors(PHOTOS, **changed)
+
+
+def test_a_disk_that_is_not_mounted_gets_no_sentinel(tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    wanted = {"name": "photos", "path": f"{tmp_path}/photos", "clients": ["192.0.2.0/24"]}
+    assert f"{tmp_path} is in /etc/fstab and not mounted" in errors(wanted, fstab=[str(tmp_path)])
+    assert "its sentinel is gone: a disk is probably not mounted" in errors(wanted, files={DROP_IN: f"{tmp_path}/photos x(rw)\n"})
+    (tmp_path / "photos" / ".immich-guard" / "photos").mkdir(parents=True)
+    assert errors(wanted, files={DROP_IN: f"{tmp_path}/photos x(rw)\n"}) == ""
+
+
+def test_who_loses_access_is_named(tmp_path: Path):
+    folder = tmp_path / "photos"
+    (folder / ".immich-guard" / "photos").mkdir(parents=True)
+    wanted = {"name": "photos", "path": str(folder), "access": "ro", "clients": ["192.0.2.0/24"]}
+    files = {DROP_IN: f"{folder} 192.0.2.0/24(rw)\n"}
+    connected = [("192.0.2.11", "node1"), ("198.51.100.1", "node2")]
+    [warning] = plan([wanted], seen(files=files, clients=connected), "attic").warnings
+    assert "192.0.2.0/24 may not write any more. Connected now: 192.0.2.11 (node1)." in warning["message"]
+    assert plan([wanted | {"access": "rw"}], seen(files=files, clients=connected), "attic").warnings == []
