@@ -22,10 +22,13 @@ LINUX = os.path.isdir("/proc/self")  # elsewhere ps says what /proc says
 @contextmanager
 def lock(path: Path, progress: Progress, waiting_for: str) -> Iterator[None]:
     """Hold a lock file; it goes when we do, however we end."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     waited = False
     while True:
-        file = open(path, "a")  # noqa: SIM115
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            file = open(path, "a")  # noqa: SIM115
+        except FileNotFoundError:  # a holder has just removed the empty folder
+            continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # A holder may have removed the file while we waited; then the lock is on nothing.

@@ -101,3 +101,17 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path, heard):
     thread.join(5)
     assert order == ["first", "second"]
     assert heard.lines == ["Waiting for the first"]
+
+
+def test_a_folder_that_goes_while_we_reach_for_its_lock_is_made_again(tmp_path, heard, monkeypatch):
+    path, removed = tmp_path / "locks" / "home", []
+
+    def opened(*arguments):
+        if not removed:  # what a rehearsal that is taken down does at its end
+            path.parent.rmdir()
+            removed.append(path.parent)
+        return open(*arguments)
+
+    monkeypatch.setattr(processes, "open", opened, raising=False)
+    with processes.lock(path, heard, "another run"):
+        assert path.exists() and removed
