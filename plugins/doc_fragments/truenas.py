@@ -48,7 +48,7 @@ requirements:
   - TrueNAS 25.04 or later
 """
 
-    # what is exported, in the words of nas_exports
+    # what is exported, in the words of nas_exports; what only NFS or SMB has is with the module
     EXPORTS = r"""
 options:
   exports:
@@ -61,49 +61,22 @@ options:
         description: Name of the export. Its sentinel is the folder C(.immich-guard/<name>).
         type: str
         required: true
-      protocol:
-        description: How clients mount it.
-        type: str
-        choices: [nfs, smb]
-        default: nfs
       dataset:
-        description: The ZFS dataset, such as V(tank/photos).
+        description: The ZFS dataset, such as V(tank/photos). Created where it is missing, with those above it.
         type: str
         required: true
-      path:
-        description: The path that is exported over NFS. By default C(/mnt/<dataset>).
-        type: path
-      share:
-        description: The name of the share, for O(exports[].protocol=smb).
-        type: str
+      subpaths:
+        description: Folders below the root that are mounted by themselves. Made where they are missing, with O(exports[].owner) and a sentinel of their own.
+        type: list
+        elements: str
+        default: []
       access:
         description: Whether clients may write.
         type: str
         choices: [rw, ro]
         default: rw
-      squash:
-        description: Whom the NAS takes a client's processes for. V(none) is maproot_user and maproot_group both V(root), V(root) is maproot, V(all) mapall.
-        type: str
-        choices: [none, root, all]
-        default: root
-      map_user:
-        description: The user, by number or name, that squashed users become. Nobody by default.
-        type: str
-      map_group:
-        description: The group, by number or name, that squashed groups become. Nobody's by default.
-        type: str
-      clients:
-        description: The networks, addresses or host names that may mount it. Empty is everybody.
-        type: list
-        elements: str
-        default: []
-      options:
-        description: Options of exports(5). TrueNAS takes none, so anything here is an error.
-        type: list
-        elements: str
-        default: []
       owner:
-        description: Who owns the root of the export.
+        description: Who owns the root and the subpaths. Given at creation; a later difference is a warning.
         type: dict
         suboptions:
           user:
@@ -115,13 +88,26 @@ options:
             type: str
             required: true
           mode:
-            description: Permissions as an octal number, such as V("0750").
+            description: Permissions as an octal number, such as V("0750"). V("0755") at creation without it.
             type: str
+          enforce:
+            description: Give the folder this owner and mode also when it has others. Only the folder itself, never what is in it.
+            type: bool
+            default: false
       address:
         description: The address that clients mount it from. It is not looked at here.
         type: str
+      quota:
+        description: The most that the dataset and everything below it may take, such as V(2T), or V(none). Left alone without it.
+        type: str
+      recordsize:
+        description: The ZFS record size, such as V(1M). Left alone without it.
+        type: str
+      compression:
+        description: The ZFS compression, such as V(zstd). Left alone without it.
+        type: str
       snapshots:
-        description: Periodic snapshots of the dataset.
+        description: A periodic snapshot task of the dataset. A task with the same schedule is the one; others are left alone.
         type: dict
         suboptions:
           schedule:

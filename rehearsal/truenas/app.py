@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The websocket of the stand-in: JSON-RPC 2.0 as TrueNAS 25.10 speaks it, with its logins, its ban and its errors."""
+"""The websocket of the stand-in: JSON-RPC 2.0 as TrueNAS 25.04 to 26 speak it, with its logins, its ban and its errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from .methods import METHODS, CallRefused, Invalid, Session
+from .errors import CallRefused, Invalid
+from .methods import METHODS, Session, roles_of, start_job
 from .state import Host, seed
 
 log = logging.getLogger("truenas")
@@ -35,6 +36,11 @@ class RateLimit:
         self.clock = clock
         self._attempts: dict[str, list[float]] = {}
         self._banned: dict[str, float] = {}
+
+    def forget(self) -> None:
+        """Start anew."""
+        self._attempts.clear()
+        self._banned.clear()
 
     def refuses(self, address: str) -> bool:
         """Count one more attempt."""
@@ -119,16 +125,18 @@ def _answer(session: Session, text: str, address: str, limit: RateLimit, observe
     if observe:
         observe(session.host.name, name, params)
     method = METHODS.get(name)
-    if method is None:
-        return _error(call_id, -32601, "Method does not exist")
     try:
+        if method is None or not (method.public or method.known(session.host.read()["version"])):
+            return _error(call_id, -32601, "Method does not exist")
         if method.public and limit.refuses(address):
             raise CallRefused(errno.EBUSY, "Rate Limit Exceeded")
         if not method.public and not session.user:
             raise CallRefused(NOT_AUTHENTICATED, "Not authenticated")
+        if method.role and not roles_of(session.host.read()) & {"FULL_ADMIN", *method.role.split()}:
+            raise CallRefused(errno.EACCES, "Not authorized")
         if len(params) > method.most or len(params) < method.least:
             raise Invalid([("params", f"{name} takes {method.least} to {method.most} arguments")])
-        return {"jsonrpc": "2.0", "result": method.run(session, *params), "id": call_id}
+        return {"jsonrpc": "2.0", "result": start_job(session, name, params) if method.job else method.run(session, *params), "id": call_id}
     except Invalid as error:
         extra = [[field, said, errno.EINVAL] for field, said in error.fields]
         reason = "\n".join(f"[EINVAL] {field}: {said}" for field, said in error.fields)

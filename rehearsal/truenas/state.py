@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the NAS of a rehearsal has: folders on this machine, and a state file beside them that people and tests may edit.
 
-A host is set up once per export as if somebody had done it right by hand. After that the state file is what counts, so a dataset that
-is unmounted there, a share that is flipped or a sentinel that is removed stays so until the export is declared differently.
+A TrueNAS starts with its pools and the accounts that the inventory names, and nothing else: `site.yml` makes the rest, as on a real one. The state file is
+what counts, so a dataset that is unmounted there, a share that is flipped or a sentinel that is removed stays so until somebody changes it.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import datetime
 import json
 import os
@@ -40,14 +41,14 @@ def folder(root: Path, host: str, provider: str, export: dict[str, Any]) -> Path
 
 
 def seed(spec: dict[str, Any], root: Path) -> None:
-    """Set up what is declared and not there yet, on every NAS of the rehearsal. A NAS that is not TrueNAS has folders only."""
+    """What is there before anybody does anything: pools and accounts of a TrueNAS, and the folders of any other NAS, which nobody plays."""
     for host, declared in (spec.get("nas") or {}).items():
         provider = declared.get("provider") or "none"
         exports = [export for export in declared.get("exports") or [] if not nas.problems(export, provider)]
         if provider == "truenas":
             truenas = Host(root, host)
             for export in exports:
-                truenas.set_up(export)
+                truenas.found(export)
         else:
             for place, export in ((folder(root, host, provider, export), export) for export in exports):
                 if not place.exists():  # there is no state here that would say what somebody removed
@@ -88,32 +89,17 @@ class Host:
             raise PermissionError(path)
         return real
 
-    def set_up(self, export: dict[str, Any]) -> None:
-        """Dataset, folder, share, service, sentinel: as declared, unless that was done before for the same declaration."""
-        state = self.read()
-        if state["set_up"].get(export["name"]) == export:
-            return
-        wanted = nas.normalise(export)
-        parts = wanted["dataset"].split("/")
-        for depth in range(1, len(parts) + 1):
-            state["datasets"]["/".join(parts[:depth])] = {"mounted": True, "locked": False, "readonly": False}
-        path = nas.nfs_path(export, "truenas") if wanted["protocol"] == "nfs" else f"/mnt/{wanted['dataset']}"
-        owner = wanted["owner"]
-        uid = _account(state["users"], "username", "uid", owner["user"]) if owner["user"] is not None else 0
-        gid = _account(state["groups"], "group", "gid", owner["group"]) if owner["group"] is not None else 0
-        state["owners"][path] = {"uid": uid, "gid": gid, "mode": owner["mode"] or "0755"}
-        if wanted["protocol"] == "nfs":
-            _replace(state["nfs_shares"], "path", _nfs_share(state, path, wanted))
-        else:
-            _replace(state["smb_shares"], "name", {"name": wanted["share"], "path": path, "enabled": True, "readonly": wanted["access"] == "ro", "comment": ""})
-        for service in state["services"]:
-            if service["service"] == {"nfs": "nfs", "smb": "cifs"}[wanted["protocol"]]:
-                service |= {"enable": True, "state": "RUNNING"}
-        if wanted["snapshots"]:
-            _replace(state["snapshot_tasks"], "dataset", _snapshot_task(wanted["dataset"], wanted["snapshots"]))
-        state["set_up"][export["name"]] = export
-        self.write(state)
-        _furnish(self.on_disk(path), export)
+    def found(self, export: dict[str, Any]) -> None:
+        """The pool of an export, and the users and groups that it names: they are the NAS's own."""
+        before, wanted = self.read(), nas.normalise(export)
+        state = copy.deepcopy(before)
+        state["datasets"].setdefault(wanted["dataset"].split("/")[0], {"mounted": True, "locked": False, "readonly": False})
+        for kind, key, number in (("users", "username", "uid"), ("groups", "group", "gid")):
+            for name in (wanted[f"map_{kind[:-1]}"], wanted["owner"][kind[:-1]]):
+                if name is not None:
+                    _account(state[kind], key, number, name)
+        if state != before or not self.exists:
+            self.write(state)
 
     def _mount(self, dataset: str, mounted: bool) -> None:
         """Unmounted, a dataset leaves an empty folder; what it holds comes back when it is mounted again."""
@@ -144,7 +130,9 @@ def _new_state(host: str) -> dict[str, Any]:
         "users": [{"uid": 0, "username": "root"}, {"uid": 568, "username": "apps"}, {"uid": nas.NOBODY, "username": "nobody"}],
         "groups": [{"gid": 0, "group": "root"}, {"gid": 568, "group": "apps"}, {"gid": nas.NOBODY, "group": "nogroup"}],
         "snapshot_tasks": [],
-        "set_up": {},  # the exports as they were declared when they were set up
+        "roles": ["FULL_ADMIN"],  # of the user of the API key
+        "mounting": [],  # NFSv4 clients: {address}
+        "mounting_nfs3": [],  # {address, path}
     }
 
 
@@ -158,44 +146,18 @@ def _account(accounts: list[dict[str, Any]], name_key: str, id_key: str, wanted:
     return number
 
 
-def _nfs_share(state: dict[str, Any], path: str, wanted: dict[str, Any]) -> dict[str, Any]:
-    fields = nas.truenas_share(wanted)
-    for key in ("maproot_user", "mapall_user"):
-        if fields[key] is not None:
-            uid = _account(state["users"], "username", "uid", fields[key])
-            fields[key] = next(user["username"] for user in state["users"] if user["uid"] == uid)
-    for key in ("maproot_group", "mapall_group"):
-        if fields[key] is not None:
-            gid = _account(state["groups"], "group", "gid", fields[key])
-            fields[key] = next(group["group"] for group in state["groups"] if group["gid"] == gid)
-    networks = [client for client in wanted["clients"] if "/" in client]
-    hosts = [client for client in wanted["clients"] if "/" not in client]
-    return fields | {"path": path, "networks": networks, "hosts": hosts, "enabled": True, "security": [], "comment": "", "expose_snapshots": False}
-
-
-def _snapshot_task(dataset: str, snapshots: dict[str, Any]) -> dict[str, Any]:
-    minute, hour, dom, month, dow = snapshots["schedule"].split()
-    unit = {"h": "HOUR", "d": "DAY", "w": "WEEK", "m": "MONTH", "y": "YEAR"}[snapshots["keep"][-1]]
-    schedule = {"minute": minute, "hour": hour, "dom": dom, "month": month, "dow": dow, "begin": "00:00", "end": "23:59"}
-    return {"dataset": dataset, "enabled": True, "schedule": schedule, "lifetime_value": int(snapshots["keep"][:-1]), "lifetime_unit": unit}
-
-
-def _replace(entries: list[dict[str, Any]], key: str, entry: dict[str, Any]) -> None:
-    """Put an entry in the place of the one with the same key, or add it with a number of its own."""
-    for index, old in enumerate(entries):
-        if old[key] == entry[key]:
-            entries[index] = {"id": old["id"]} | entry
-            return
-    entries.append({"id": max([0, *(old["id"] for old in entries)]) + 1} | entry)
-
-
 def _furnish(place: Path, export: dict[str, Any]) -> None:
-    """The folder of an export: its sentinel, and some photos where clients may only read and nothing is there yet."""
-    new = not place.exists() or not any(place.iterdir())
+    """The folder of an export of a NAS that nobody plays: its sentinel, and what a read-only one holds."""
     (place / nas.sentinel_path(export)).mkdir(parents=True, exist_ok=True)
-    if new and export.get("access") == "ro":
+    if export.get("access") == "ro":
+        furnish(place, export["name"])
+
+
+def furnish(place: Path, title: str) -> None:
+    """Some photos, where clients may only read and nothing is there yet: a library needs something to find."""
+    if not any(entry.name != nas.SENTINELS for entry in place.iterdir()):
         for number in range(SAMPLE_PHOTOS):
-            _photo(place, export["name"], number)
+            _photo(place, title, number)
 
 
 def _photo(place: Path, title: str, number: int) -> None:

@@ -15,9 +15,13 @@ from typing import Any
 import trustme
 from aiohttp import web
 from ansible_collections.homelab.immich.plugins.module_utils.truenas.client import TrueNAS
+from ansible_collections.homelab.immich.plugins.module_utils.truenas.look import look
+from ansible_collections.homelab.immich.plugins.module_utils.truenas.plan import plan
+from ansible_collections.homelab.immich.plugins.module_utils.truenas.versions import dialect
 
 from .app import RATE_LIMIT, create_app
-from .state import Host
+from .methods import METHODS
+from .state import VERSION, Host
 
 # What the default inventory declares.
 PHOTOS = {"name": "photos", "dataset": "tank/photos", "access": "ro", "squash": "root", "clients": ["192.0.2.0/24"]}
@@ -34,12 +38,22 @@ USER, API_KEY = "rehearsal", "1-rehearsal-key-that-opens-nothing-else"
 
 
 class Server:
-    """A NAS named tank with these exports. Use it in a `with` statement.
+    """A NAS named tank whose inventory has these exports: bare, or with everything made as declared. Use it in a `with` statement.
 
     `url` is its address, `ca_cert` the file to trust, `calls` every method that was called, with its parameters.
     """
 
-    def __init__(self, tmp: Path, exports: Sequence[dict[str, Any]] = (PHOTOS, IMMICH), host: str = "tank"):
+    def __init__(
+        self,
+        tmp: Path,
+        exports: Sequence[dict[str, Any]] = (PHOTOS, IMMICH),
+        host: str = "tank",
+        *,
+        version: str = VERSION,
+        bare: bool = False,
+        names: Sequence[str] = ("127.0.0.1", "localhost"),
+    ):
+        self._version, self._bare, self._names = version, bare, names
         self.spec: dict[str, Any] = {"nas": {host: {"provider": "truenas", "address": "192.0.2.10", "exports": list(exports)}}}
         self.host = Host(tmp / "nas", host)
         self.calls: list[tuple[str, list[Any]]] = []
@@ -55,6 +69,9 @@ class Server:
     def __enter__(self) -> Server:
         self._thread.start()
         self.url = f"wss://127.0.0.1:{asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)}/{self.host.name}"
+        self.drift(lambda state: state.update(version=self._version))
+        if not self._bare:
+            self.make()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -66,6 +83,29 @@ class Server:
     def client(self, **options: Any) -> TrueNAS:
         """A client that trusts the NAS, not logged in yet."""
         return TrueNAS(**{"url": self.url, "username": USER, "api_key": API_KEY, "ca_cert": str(self.ca_cert), "rehearsal": True} | options)
+
+    def make(self, exports: Sequence[dict[str, Any]] | None = None) -> None:
+        """Make exports as declared, as the modules do. It is not among the calls."""
+        declared = list(exports if exports is not None else self.spec["nas"][self.host.name]["exports"])
+        with self.client(read_only=False) as api:
+            for protocol in ("nfs", "smb"):
+                wanted = [export for export in declared if (export.get("protocol") or "nfs") == protocol]
+                if wanted:
+                    made = plan(wanted, look(api, wanted, protocol), dialect(self._version), protocol)
+                    assert not made.refusals, made.refusals
+                    for step in made.steps:
+                        api.job(step.method, *step.params) if step.job else api.call(step.method, *step.params)
+        self.calls.clear()
+        self.forgive()
+
+    def forgive(self) -> None:
+        """Forget all logins."""
+        self._app[RATE_LIMIT].forget()
+
+    @property
+    def mutations(self) -> list[str]:
+        """The methods that were called and that change something, in order."""
+        return [method for method in self.methods if METHODS[method].changes]
 
     @property
     def methods(self) -> list[str]:
@@ -93,7 +133,7 @@ class Server:
 
     async def _start(self) -> int:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+        self._authority.issue_cert(*self._names).configure_cert(context)
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)

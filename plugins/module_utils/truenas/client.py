@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import itertools
 import json
 import re
 import socket
@@ -17,6 +18,8 @@ import ssl
 import time
 from typing import Any
 from urllib.parse import urlsplit
+
+from .versions import needed_role
 
 try:
     import websocket
@@ -27,7 +30,11 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _INVALID_PARAMS = -32602
 _METHOD_NOT_FOUND = -32601
 # What a client that may change nothing calls. Everything else is refused before it is sent.
-_READS = re.compile(r"auth\.(login_ex|me)|core\.(ping|get_jobs)|system\.(info|version)|filesystem\.(stat|statfs|listdir)|[a-z_.]+\.(query|config|get_instance)")
+_READS = re.compile(
+    r"auth\.(login_ex|me)|core\.(ping|get_jobs)|system\.(info|version)|filesystem\.(stat|statfs|listdir)|nfs\.get_nfs[34]_clients|[a-z_.]+\.(query|config|get_instance)"
+)
+_AT_ONCE = 10  # TrueNAS makes a connection wait for more than this, and refuses more than twice as many
+_JOB_STEPS = (0.02, 0.05, 0.1, 0.2, 0.5)  # seconds between two looks at a job; the last one stays
 _LOGIN_REFUSED = {
     "AUTH_ERR": "the user or the API key is wrong, or the key was revoked. Make a new key under Credentials > Users > API Keys",
     "EXPIRED": "the API key has expired. Make a new key under Credentials > Users > API Keys",
@@ -35,6 +42,8 @@ _LOGIN_REFUSED = {
     "DENIED": "the user may not use the API from here. Look at the roles of the user and at the allowed addresses in System > Advanced",
     "REDIRECT": "this node is the standby controller. Use the address of the active one",
 }
+_OTHER_NAME = (62, 64)  # OpenSSL: the host name, or the address, is not the certificate's
+_WHERE = "Check nas_api_url and ansible_host of this host"
 
 
 class TrueNASError(Exception):
@@ -85,6 +94,7 @@ class TrueNAS:
         timeout: float = 30,
         rehearsal: bool = False,
         read_only: bool = True,
+        job_timeout: float = 300,
     ):
         self.url = websocket_url(url)
         self.host = urlsplit(self.url).hostname or ""
@@ -96,9 +106,11 @@ class TrueNAS:
         self._username, self._api_key = username, api_key
         self._ca_cert, self._validate = ca_cert, validate_certs
         self._timeout, self._rehearsal, self._read_only = timeout, rehearsal, read_only
+        self._job_timeout = job_timeout
         self._socket: Any = None
         self._id = 0
         self.calls = 0
+        self.roles: frozenset[str] = frozenset()
 
     def __enter__(self) -> TrueNAS:
         self._connect()
@@ -116,20 +128,33 @@ class TrueNAS:
 
     def call(self, method: str, *params: Any) -> Any:
         """The answer to one call."""
+        (answer,) = self.call_all(method, [params])
+        if isinstance(answer, CallError):
+            raise answer
+        return answer
+
+    def call_all(self, method: str, many: list[tuple[Any, ...]]) -> list[Any]:
+        """The answers to one method with many parameters, or why there is none (a CallError): ten are on their way at a time."""
         if self._read_only and not _READS.fullmatch(method):
             raise TrueNASError(f"{method} changes something on {self.host}, and nothing may be changed now. It was not sent.")
-        self._id += 1
-        self.calls += 1
-        try:
-            self._socket.send(json.dumps({"jsonrpc": "2.0", "id": self._id, "method": method, "params": list(params)}))
-            message = self._answer(method)
-        except websocket.WebSocketTimeoutException:
-            raise TrueNASError(f"TrueNAS at {self.host} did not answer {method} within {self._timeout:g} seconds.") from None
-        except (OSError, websocket.WebSocketException) as error:
-            raise TrueNASError(f"TrueNAS at {self.host} closed the connection during {method} ({_plain(error)}).") from None
-        if "error" in message:
-            raise self._error(method, message["error"])
-        return message.get("result")
+        answers: list[Any] = []
+        for first in range(0, len(many), _AT_ONCE):
+            answers += self._exchange(method, many[first : first + _AT_ONCE])
+        return answers
+
+    def job(self, method: str, *params: Any) -> Any:
+        """The result of a method that TrueNAS does as a job, once it is done."""
+        number, deadline = self.call(method, *params), time.monotonic() + self._job_timeout
+        for step in itertools.chain(_JOB_STEPS, itertools.repeat(_JOB_STEPS[-1])):
+            (job,) = self.query("core.get_jobs", [["id", "=", number]]) or [{"state": "ABORTED", "error": "it is gone"}]
+            if job["state"] == "SUCCESS":
+                return job.get("result")
+            if job["state"] in ("FAILED", "ABORTED"):
+                raise CallError(f"TrueNAS at {self.host} did not finish {method}: {_reason(job.get('error')) or job['state'].lower()}.")
+            if time.monotonic() > deadline:
+                progress = (job.get("progress") or {}).get("percent")
+                raise TrueNASError(f"TrueNAS at {self.host} has been at {method} for {self._job_timeout:g} seconds ({progress or 0}%). Look at Jobs there.")
+            time.sleep(step)
 
     def query(self, method: str, filters: list[Any], options: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """The entries that a .query method has for these filters."""
@@ -157,24 +182,29 @@ class TrueNAS:
             # no redirect is followed: the key goes to the host that was named and to no other
             self._socket = websocket.create_connection(self.url, timeout=self._timeout, socket=secure, redirect_limit=0, suppress_origin=True)
         except ssl.SSLCertVerificationError as error:
+            if error.verify_code in _OTHER_NAME:
+                raise TrueNASError(
+                    f"The certificate of TrueNAS at {self.host} is not for {self.host} ({_plain(error.verify_message)}). "
+                    "Set nas_api_url to a name that the certificate has."
+                ) from None
             raise TrueNASError(
-                f"The certificate of TrueNAS at {self.host} is not trusted ({error.verify_message}). "
+                f"The certificate of TrueNAS at {self.host} is not trusted ({_plain(error.verify_message)}). "
                 "Give its certificate, or the authority that signed it, as nas_api_ca_cert."
             ) from None
         except websocket.WebSocketBadStatusException as error:
             raise TrueNASError(f"{self.url} answers {error.status_code} instead of opening a websocket. This needs TrueNAS 25.04 or later.") from None
         except (TimeoutError, websocket.WebSocketTimeoutException):
-            raise TrueNASError(f"TrueNAS at {self.host} did not answer within {self._timeout:g} seconds.") from None
+            raise TrueNASError(f"TrueNAS at {self.host} did not answer within {self._timeout:g} seconds. {_WHERE}.") from None
         except (OSError, websocket.WebSocketException) as error:
-            raise TrueNASError(f"TrueNAS at {self.url} cannot be reached: {_plain(error)}.") from None
+            raise TrueNASError(f"TrueNAS at {self.url} cannot be reached: {_plain(error)}. {_WHERE}.") from None
         finally:
             if self._socket is None and (left := secure or plain):
                 left.close()
 
     def _login(self) -> None:
-        credentials = {"mechanism": "API_KEY_PLAIN", "username": self._username, "api_key": self._api_key, "login_options": {"user_info": False}}
+        credentials = {"mechanism": "API_KEY_PLAIN", "username": self._username, "api_key": self._api_key, "login_options": {"user_info": True}}
         try:
-            response = self.call("auth.login_ex", credentials)["response_type"]
+            answer = self.call("auth.login_ex", credentials)
         except CallError as error:
             if error.code != errno.EBUSY:
                 raise
@@ -182,11 +212,32 @@ class TrueNAS:
                 f"TrueNAS at {self.host} refuses logins from this machine for ten minutes: there were more than 20 within a minute. "
                 "Wait, and look for what else logs in from here."
             ) from None
+        response, user = answer["response_type"], answer.get("user_info") or {}
+        self.roles = frozenset((user.get("privilege") or {}).get("roles") or [])
         if response != "SUCCESS":
             reason = _LOGIN_REFUSED.get(response, f"it answers {response}")
             raise LoginError(f"TrueNAS at {self.host} does not let {self._username} in: {reason}.")
 
-    def _answer(self, method: str) -> dict[str, Any]:
+    def _exchange(self, method: str, many: list[tuple[Any, ...]]) -> list[Any]:
+        """Send some calls, and put the answers in their order."""
+        numbers = range(self._id + 1, self._id + 1 + len(many))
+        self._id += len(many)
+        self.calls += len(many)
+        answers: dict[int, Any] = {}
+        try:
+            for number, params in zip(numbers, many, strict=True):
+                self._socket.send(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}))
+            while len(answers) < len(many):
+                message = self._answer(method, numbers)
+                number = message.get("id") if message.get("id") is not None else min(set(numbers) - set(answers))
+                answers[number] = self._error(method, message["error"]) if "error" in message else message.get("result")
+        except websocket.WebSocketTimeoutException:
+            raise TrueNASError(f"TrueNAS at {self.host} did not answer {method} within {self._timeout:g} seconds.") from None
+        except (OSError, websocket.WebSocketException) as error:
+            raise TrueNASError(f"TrueNAS at {self.host} closed the connection during {method} ({_plain(error)}).") from None
+        return [answers[number] for number in numbers]
+
+    def _answer(self, method: str, numbers: range) -> dict[str, Any]:
         deadline = time.monotonic() + self._timeout
         while True:  # events of other clients may come in between; they have no id
             self._socket.settimeout(max(0.01, deadline - time.monotonic()))
@@ -197,7 +248,7 @@ class TrueNAS:
                 message = json.loads(text)
             except ValueError:
                 raise TrueNASError(f"TrueNAS at {self.host} answered {method} with something that is not JSON.") from None
-            if message.get("id") == self._id or (message.get("id") is None and "error" in message):
+            if message.get("id") in numbers or (message.get("id") is None and "error" in message):
                 return message
 
     def _error(self, method: str, error: dict[str, Any]) -> CallError:
@@ -209,12 +260,22 @@ class TrueNAS:
             fields = [(str(entry[0]), str(entry[1])) for entry in data.get("extra") or []]  # (field, what is wrong, errno)
             what = "; ".join(f"{attribute}: {text}" for attribute, text in fields) or data.get("reason") or error.get("message")
             return CallError(f"TrueNAS at {self.host} does not accept {method}: {what}.", code or errno.EINVAL, fields)
-        if code == errno.EACCES:
-            return CallError(f"TrueNAS at {self.host} does not let {self._username} call {method}. Give the user the role Readonly Admin.", code)
-        return CallError(f"TrueNAS at {self.host} refused {method}: {data.get('reason') or error.get('message')}.", code)
+        reason = _reason(data.get("reason") or error.get("message"))
+        if code in (errno.EACCES, errno.EPERM):
+            return CallError(
+                f"TrueNAS at {self.host} does not let {self._username} call {method} ({reason}). Give the user a role for it: {needed_role(method)}.", code
+            )
+        if code == errno.ENOSPC or "out of space" in reason:
+            return CallError(f"TrueNAS at {self.host} refused {method}: {reason}. The pool is full; free some space, or raise the quota above.", errno.ENOSPC)
+        return CallError(f"TrueNAS at {self.host} refused {method}: {reason}.", code)
 
 
-def _plain(error: BaseException) -> str:
+def _reason(text: Any) -> str:
+    """What TrueNAS says, without a full stop."""
+    return str(text or "").strip().rstrip(".")
+
+
+def _plain(error: BaseException | str) -> str:
     """The text of an error of the network, without its number and a full stop."""
     if isinstance(error, socket.gaierror):
         return "its name is not known"

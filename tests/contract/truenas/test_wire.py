@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stand-in answers as TrueNAS 25.10 does: the same envelope, the same fields, the same errors.
+"""The stand-in answers as TrueNAS 25.04, 25.10 and 26 do: the same envelope, the same fields, the same errors.
 
 The fields are those of the middleware's API models (src/middlewared/middlewared/api/v25_10_*), and the errors those of its JSON-RPC handler.
 """
@@ -117,10 +117,99 @@ def test_single_answers_have_the_fields_of_the_real_ones(wire, method, params, f
 
 
 def test_smb_shares(tank, wire):
-    tank.spec["nas"]["tank"]["exports"].append({"name": "k8s", "protocol": "smb", "dataset": "tank/k8s", "share": "k8s"})
-    Wire(tank).socket.close()  # whoever connects makes the stand-in look at the inventory again
+    tank.make([{"name": "k8s", "protocol": "smb", "dataset": "tank/k8s", "share": "k8s"}])
     (share,) = wire.result("sharing.smb.query")
     assert set(share) == SMB_SHARE
+
+
+VERSIONS = {"TrueNAS-25.04.2.6": (25, 4), "TrueNAS-25.10.6": (25, 10), "TrueNAS-26.0.0": (26, 0)}
+OLD_SMB_SHARE = {
+    "id", "purpose", "path", "path_suffix", "home", "name", "comment", "ro", "browsable", "timemachine", "timemachine_quota", "recyclebin",
+    "guestok", "abe", "hostsallow", "hostsdeny", "aapl_name_mangling", "acl", "durablehandle", "shadowcopy", "streams", "fsrvp", "auxsmbconf",
+    "enabled", "afp", "audit", "vuid", "path_local", "locked",
+}  # fmt: skip
+IN_26 = {"dataset", "relative_path", "tier"}
+
+
+@pytest.fixture(params=VERSIONS)
+def of_each_version(request, tmp_path):
+    """A connection to a TrueNAS of each version that is supported, and which it is."""
+    with Server(tmp_path, version=request.param) as server:
+        server.make([{"name": "k8s", "protocol": "smb", "dataset": "tank/k8s", "share": "k8s"}])
+        wire = Wire(server)
+        assert wire.result("auth.login_ex", LOGIN)["response_type"] == "SUCCESS"
+        yield wire, VERSIONS[request.param]
+        wire.socket.close()
+
+
+def test_each_version_has_its_fields(of_each_version):
+    wire, version = of_each_version
+    more = IN_26 if version >= (26, 0) else set()
+    assert set(wire.result("sharing.nfs.query")[0]) == NFS_SHARE | more
+    assert set(wire.result("sharing.smb.query")[0]) == (OLD_SMB_SHARE if version < (25, 10) else SMB_SHARE | more)
+
+
+def test_each_version_starts_services_in_its_way(of_each_version):
+    wire, version = of_each_version
+    assert ("result" in wire.call("service.start", "nfs", {})) is (version < (26, 0))
+    assert ("result" in wire.call("service.control", "START", "nfs", {})) is (version >= (25, 10))
+
+
+def test_each_version_takes_its_own_field_for_a_read_only_smb_share(of_each_version):
+    wire, version = of_each_version
+    for field, since, until in (("ro", (25, 4), (25, 10)), ("readonly", (25, 10), (99, 0))):
+        answer = wire.call("sharing.smb.update", 1, {field: True})
+        assert ("result" in answer) is (since <= version < until), answer
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "field", "said"),
+    [
+        ("pool.dataset.create", [{"name": "tank"}], "pool_dataset_create.name", "You need a full name, e.g. pool/newdataset"),
+        ("pool.dataset.create", [{"name": "tank/photos"}], "pool_dataset_create.name", "Path /mnt/tank/photos already exists"),
+        ("pool.dataset.create", [{"name": "tank/a/b"}], "pool_dataset_create.name", "Parent dataset (tank/a) does not exist."),
+        ("pool.dataset.update", ["tank/photos", {"quota": 1}], "pool_dataset_update.quota", "Input should be greater than or equal to 1073741824"),
+        ("pool.dataset.update", ["tank/photos", {"recordsize": "3K"}], "pool_dataset_update.recordsize", "'3K' is an invalid recordsize."),
+        ("pool.dataset.update", ["tank/photos", {"share_type": "NFS"}], "data.share_type", "Extra inputs are not permitted"),
+        ("sharing.nfs.update", [1, {"maproot_group": "root"}], "sharingnfs_update.maproot_user", "This field is required when map group is specified"),
+        ("sharing.nfs.update", [1, {"mapall_user": "who"}], "sharingnfs_update.mapall_user", "User not found: who"),
+        ("sharing.nfs.update", [2, {"mapall_user": "apps"}], "sharingnfs_update.mapall_user", "maproot_user disqualifies mapall_user"),
+        ("sharing.nfs.update", [1, {"path": "/etc"}], "sharingnfs_update.path", "The path must reside within a pool mount point"),
+        ("sharing.nfs.update", [1, {"paths": ["/mnt/tank"]}], "data.paths", "Extra inputs are not permitted"),
+        ("nfs.update", [{"protocols": []}], "nfs_update.protocols", 'Must specify at least one value ("NFSV3", "NFSV4") in the "protocols" list.'),
+    ],
+)
+def test_what_is_not_valid_is_said_with_its_field(wire, method, params, field, said):
+    error = wire.call(method, *params)["error"]
+    assert (error["code"], error["message"]) == (-32602, "Invalid params")
+    assert error["data"]["extra"] == [[field, said, 22]]
+    assert error["data"]["reason"] == f"[EINVAL] {field}: {said}"
+
+
+def test_a_share_for_clients_that_another_one_has(wire):
+    error = wire.call("sharing.nfs.create", {"path": "/mnt/tank/photos", "networks": ["192.0.2.128/25"]})["error"]
+    assert "another NFS share exports /mnt/tank/photos to 192.0.2.0/24 and overlaps network 192.0.2.128/25" in error["data"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "method", "params"),
+    [
+        (["READONLY_ADMIN"], "pool.dataset.create", [{"name": "tank/new"}]),
+        (["SHARING_ADMIN"], "filesystem.mkdir", [{"path": "/mnt/tank/photos/new"}]),
+        (["DATASET_WRITE"], "sharing.nfs.query", []),
+        (["SHARING_NFS_READ"], "nfs.get_nfs4_clients", []),
+    ],
+)
+def test_a_role_is_needed(tank, wire, roles, method, params):
+    tank.drift(lambda state: state.update(roles=roles))
+    error = wire.call(method, *params)["error"]
+    assert (error["code"], error["data"]["errname"], error["data"]["reason"]) == (-32001, "EACCES", "[EACCES] Not authorized")
+
+
+def test_a_service_is_changed_by_whose_it_is(tank, wire):
+    tank.drift(lambda state: state.update(roles=["SHARING_SMB_WRITE"]))
+    assert wire.call("service.update", "nfs", {"enable": False})["error"]["data"]["errname"] == "EPERM"
+    assert wire.result("service.update", "cifs", {"enable": True}) == 4
 
 
 def test_datasets_and_their_properties(wire):
@@ -241,6 +330,8 @@ def test_a_job_is_a_number_until_it_is_asked_for(wire):
     assert isinstance(number, int)
     (job,) = wire.result("core.get_jobs", [["id", "=", number]])
     assert set(job) == JOB
+    assert job["state"] == "RUNNING" and job["result"] is None  # it takes a moment
+    (job,) = wire.result("core.get_jobs", [["id", "=", number]])
     assert job["state"] == "SUCCESS" and set(job["progress"]) == {"percent", "description", "extra"}
     good, bad = job["result"]
     assert good["error"] is None and good["result"]["is_mountpoint"] is True

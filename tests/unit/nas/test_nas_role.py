@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.homelab.immich.rehearsal.truenas.testing import API_KEY, IMMICH, PHOTOS, USER
+from ansible_collections.homelab.immich.rehearsal.truenas.testing import API_KEY, IMMICH, PHOTOS, USER, Server
 
 PLAY = """
 - hosts: nas
@@ -68,7 +68,7 @@ def results(output: str, host: str) -> int:
 def test_a_truenas_as_declared(run, tank, mode):
     output, known = run({"tank": truenas(tank)}, "-vvv", *mode)
     assert known["tank"]["exports"] == 2 and known["tank"]["sentinels_ok"] and known["tank"]["findings"] == []
-    assert results(output, "tank") == 3  # which tasks, the module, and that nothing is done over ssh
+    assert results(output, "tank") == 5  # which tasks, the module for NFS, none for SMB, what is kept, and that nothing is done over ssh
     assert tank.methods.count("auth.login_ex") == 1
     assert API_KEY not in output
 
@@ -80,11 +80,19 @@ def test_a_truenas_that_differs_stops_the_run(run, tank):
     assert "failed=1" in output and known == {}
 
 
-def test_a_missing_sentinel_does_not_stop_the_run(run, tank):
-    tank.folder("/mnt/tank/photos/.immich-guard/photos").rmdir()
-    output, known = run({"tank": truenas(tank)})
-    assert "sudo mkdir -p /mnt/tank/photos/.immich-guard/photos" in re.sub(r"\s+", " ", output)
-    assert known["tank"]["sentinels_ok"] is False
+def test_a_bare_truenas_is_planned_and_then_made(run, tmp_path):
+    smb = {"name": "k8s", "protocol": "smb", "dataset": "tank/k8s", "share": "k8s"}
+    with Server(tmp_path, bare=True) as tank:
+        hosts = {"tank": truenas(tank, nas_exports=[PHOTOS, IMMICH, smb])}
+        output, known = run(hosts, "--check", "--diff")
+        assert tank.mutations == [] and "NFS share of /mnt/tank/photos" in output and "failed=0" in output
+        assert known["tank"]["exports"] == 3
+        run(hosts)
+        assert [share["path"] for share in tank.host.read()["nfs_shares"]] == ["/mnt/tank/photos", "/mnt/tank/immich"]
+        assert [share["name"] for share in tank.host.read()["smb_shares"]] == ["k8s"]
+        tank.calls.clear()
+        output, known = run(hosts)
+        assert tank.mutations == [] and known["tank"]["sentinels_ok"] and known["tank"]["findings"] == []
 
 
 CARDINAL = {"name": "images", "dataset": "tank/Images", "squash": "all", "map_user": 1000, "map_group": 1000, "clients": ["10.0.0.0/8"]}

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.homelab.immich.plugins.module_utils import nas
 from ansible_collections.homelab.immich.rehearsal.truenas import folder, seed
 from ansible_collections.homelab.immich.rehearsal.truenas.state import Host
-from ansible_collections.homelab.immich.rehearsal.truenas.testing import IMMICH, PHOTOS
+from ansible_collections.homelab.immich.rehearsal.truenas.testing import IMMICH, PHOTOS, Server
 
 
 def spec(*exports, provider="truenas", host="tank"):
@@ -20,8 +20,18 @@ def spec(*exports, provider="truenas", host="tank"):
 
 @pytest.fixture
 def tank(tmp_path):
-    seed(spec(PHOTOS, IMMICH), tmp_path)
-    return Host(tmp_path, "tank")
+    """A NAS on which somebody made what is declared."""
+    with Server(tmp_path) as server:
+        yield server.host
+
+
+def test_a_truenas_starts_bare(tmp_path):
+    seed(spec(PHOTOS, IMMICH | {"squash": "all", "map_user": 1000, "map_group": 1000}), tmp_path)
+    host = Host(tmp_path, "tank")
+    state = host.read()
+    assert sorted(state["datasets"]) == ["tank"] and list(host.on_disk("/mnt/tank").iterdir()) == []
+    assert state["nfs_shares"] == [] and [service["state"] for service in state["services"]] == ["STOPPED"] * 3
+    assert {"uid": 1000, "username": "id1000"} in state["users"]  # accounts are the NAS's own, and those that are declared are there
 
 
 def photos_of(place):
@@ -29,8 +39,8 @@ def photos_of(place):
 
 
 def test_a_read_only_export_holds_photos(tank, tmp_path):
-    place = folder(tmp_path, "tank", "truenas", PHOTOS)
-    assert place == tmp_path / "tank" / "mnt" / "tank" / "photos"
+    place = folder(tmp_path / "nas", "tank", "truenas", PHOTOS)
+    assert place == tmp_path / "nas" / "tank" / "mnt" / "tank" / "photos"
     photos = photos_of(place)
     assert len(photos) == 40
     assert len({photo.read_bytes() for photo in photos}) == 40  # a server that knows files by checksum must see 40
@@ -57,36 +67,29 @@ def test_an_export_for_uploads_starts_empty(tank):
 
 
 def test_photos_of_somebody_are_left_alone(tmp_path):
-    place = folder(tmp_path, "tank", "truenas", PHOTOS)
-    place.mkdir(parents=True)
-    (place / "mine.jpg").touch()
-    seed(spec(PHOTOS), tmp_path)
-    assert [photo.name for photo in photos_of(place)] == ["mine.jpg"]
+    with Server(tmp_path, bare=True) as server:
+        server.make([PHOTOS | {"access": "rw"}])
+        place = server.folder("/mnt/tank/photos")
+        (place / "mine.jpg").touch()
+        server.make([PHOTOS])
+        assert [photo.name for photo in photos_of(place)] == ["mine.jpg"]
 
 
-def test_what_somebody_does_to_the_nas_stays_done(tank, tmp_path):
+def test_what_somebody_does_to_the_nas_stays_done(tank):
     state = tank.read()
     state["nfs_shares"][0]["ro"] = False
     state["services"][1]["state"] = "STOPPED"
     tank.write(state)
     (tank.on_disk("/mnt/tank/photos") / nas.sentinel_path(PHOTOS)).rmdir()
     photos_of(tank.on_disk("/mnt/tank/photos"))[0].unlink()
-    seed(spec(PHOTOS, IMMICH), tmp_path)
+    seed(spec(PHOTOS, IMMICH), tank.root.parent)
     assert tank.read() == state
     assert not (tank.on_disk("/mnt/tank/photos") / nas.sentinel_path(PHOTOS)).exists()
     assert len(photos_of(tank.on_disk("/mnt/tank/photos"))) == 39
 
 
-def test_an_export_that_is_declared_differently_is_set_up_again(tank, tmp_path):
-    seed(spec(PHOTOS, IMMICH | {"squash": "all", "map_user": 1000, "map_group": 1000}), tmp_path)
-    share = tank.read()["nfs_shares"][1]
-    assert (share["maproot_user"], share["mapall_user"], share["mapall_group"]) == (None, "id1000", "id1000")
-    assert len(tank.read()["nfs_shares"]) == 2
-    assert len(photos_of(tank.on_disk("/mnt/tank/photos"))) == 40
-
-
-def test_an_export_that_is_no_longer_declared_stays(tank, tmp_path):
-    seed(spec(PHOTOS), tmp_path)
+def test_an_export_that_is_no_longer_declared_stays(tank):
+    seed(spec(PHOTOS), tank.root.parent)
     assert len(tank.read()["nfs_shares"]) == 2
 
 

@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: truenas_smb_share
+short_description: Share datasets of TrueNAS over SMB
+version_added: 0.2.0
+description:
+  - Makes datasets, their owner, SMB shares, periodic snapshots, sentinels and the SMB service as declared, for a whole list of exports over one connection
+    with one login.
+  - Whatever is in the way of any share is said before anything is changed.
+  - A dataset that is created gets the share type SMB, with the ACL that TrueNAS gives it; O(exports[].owner) is given to it, a mode is not, which would
+    take the ACL away. Nothing is ever destroyed, unmounted or changed recursively.
+  - Who may log in to a share stays with TrueNAS.
+  - The user needs the roles DATASET_WRITE, FILESYSTEM_ATTRS_WRITE, FILESYSTEM_DATA_WRITE (for folders and sentinels), SHARING_SMB_WRITE, SERVICE_READ,
+    ACCOUNT_READ (for names of users), and SNAPSHOT_TASK_WRITE where snapshots are declared.
+extends_documentation_fragment:
+  - homelab.immich.attributes
+  - homelab.immich.truenas
+  - homelab.immich.truenas.exports
+options:
+  exports:
+    suboptions:
+      protocol:
+        description: Always V(smb). See M(homelab.immich.truenas_nfs_export) for NFS.
+        type: str
+        choices: [smb]
+        default: smb
+      share:
+        description: The name of the share, which is who it is; TrueNAS does not tell upper from lower case.
+        type: str
+        required: true
+author: homelab.immich contributors (@homelab-immich)
+"""
+
+EXAMPLES = r"""
+- name: Share a dataset with the cluster over SMB
+  homelab.immich.truenas_smb_share:
+    url: wss://tank.example.net
+    username: ansible
+    api_key: "{{ vault_nas_api_key }}"
+    exports:
+      - name: k8s
+        protocol: smb
+        dataset: tank/k8s
+        share: k8s
+        access: rw
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: [dataset tank/photos, sentinel /mnt/tank/photos/.immich-guard/photos, SMB share photos]
+version:
+  description: The version of TrueNAS.
+  returned: success
+  type: str
+  sample: TrueNAS-25.10.1
+exports:
+  description: How many exports there are.
+  returned: success
+  type: int
+  sample: 2
+findings:
+  description: What is not as declared and was left as it is. Each is a warning of the run, too.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    export:
+      description: Name of the export.
+      type: str
+      sample: photos
+    severity:
+      description: Always V(warning). What is worse fails.
+      type: str
+      sample: warning
+    message:
+      description: One sentence.
+      type: str
+      sample: >-
+        tank, export photos: owner says uid 1000, and /mnt/tank/photos has uid 568. It is left as it is; owner.enforce: true changes this folder, and
+        nothing in it.
+sentinels_ok:
+  description: Whether every export has its sentinels now, or would have them.
+  returned: success
+  type: bool
+  sample: true
+markers:
+  description: For each export that may be written, the C(.immich) files of a media location that it holds. Immich has been there.
+  returned: success
+  type: dict
+  sample: {immich: [upload/.immich, library/.immich]}
+children:
+  description: The datasets below each export.
+  returned: success
+  type: dict
+  sample: {photos: [tank/photos/2020]}
+"""
+
+from ansible_collections.homelab.immich.plugins.module_utils.truenas.module import run
+
+
+def main() -> None:
+    """Look, plan, change."""
+    run("smb")
+
+
+if __name__ == "__main__":
+    main()
