@@ -159,6 +159,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import memory, plan, prune, readiness, restart
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.live import Live
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import key, title, yaml_text
 
 POLL = 1.0  # seconds between two looks
@@ -185,9 +186,10 @@ def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, A
     objects = json.loads(params["objects"]) if isinstance(params["objects"], str) else params["objects"]
     steps, left, hidden, renewed = [], [], [], []
     if not params["only_wait"]:
-        steps = plan.apply(client, objects, params["instance"], params["take_over"], check_mode)
+        there = Live(client, params["instance"])
+        steps = plan.apply(client, there, objects, params["instance"], params["take_over"], check_mode)
         if params["prune"]:
-            deletions, left, hidden = prune.prune(client, objects, params["instance"], check_mode)
+            deletions, left, hidden = prune.prune(client, there, objects, params["instance"], check_mode)
             steps += deletions
         restarts, renewed = restart.restart(client, steps, params["instance"], check_mode)
         steps += restarts
@@ -211,17 +213,19 @@ def run(client: Client, params: dict[str, Any], check_mode: bool) -> dict[str, A
     if not check_mode and params["wait"]:
         if any(step.action == "change" and step.desired["kind"] == "Cluster" for step in done):
             time.sleep(SETTLE)
-        pending = _wait(client, objects, params["wait_timeout"])
+        touched = {key(step.desired) for step in done}
+        untouched = [step.live for step in steps if step.live and key(step.desired) not in touched]
+        pending = _wait(client, objects, params["wait_timeout"], untouched)
         result.update(ready=not pending, pending=pending)
     result["requests"] = client.requests
     return result
 
 
-def _wait(client: Client, objects: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
-    """Look until all is ready or the time is over. What is ready is not asked about again."""
+def _wait(client: Client, objects: list[dict[str, Any]], seconds: float, known: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Look until all is ready or the time is over; the first look counts on what was just read and left as it is."""
     end = time.monotonic() + seconds
     while True:
-        pending = readiness.pending(client, objects)
+        pending, known = readiness.pending(client, objects, known), []
         if not pending or time.monotonic() + POLL > end:
             return pending
         time.sleep(POLL)

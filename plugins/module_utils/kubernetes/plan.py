@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import fields
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Resource
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.live import Live
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import (
     GENERATE,
     Object,
@@ -65,9 +66,9 @@ class Step:
     own: bool = False  # the fields are not ours yet, although nothing else changes
 
 
-def apply(client: Client, wanted: list[Object], instance: str, take_over: list[str], check_mode: bool) -> list[Step]:
+def apply(client: Client, there: Live, wanted: list[Object], instance: str, take_over: list[str], check_mode: bool) -> list[Step]:
     """Plan all, then do what the plan says (unless it is only asked)."""
-    steps = plan(client, wanted, instance, take_over, check_mode)
+    steps = plan(client, there, wanted, instance, take_over, check_mode)
     done: list[str] = []
     for step in steps:
         try:
@@ -81,7 +82,7 @@ def apply(client: Client, wanted: list[Object], instance: str, take_over: list[s
     return steps
 
 
-def plan(client: Client, wanted: list[Object], instance: str, take_over: list[str], check_mode: bool) -> list[Step]:
+def plan(client: Client, there: Live, wanted: list[Object], instance: str, take_over: list[str], check_mode: bool) -> list[Step]:
     """What is to be done, object by object. Refuses everything that must not be done, all at once."""
     problems: list[str] = []
     steps: list[Step] = []
@@ -94,7 +95,7 @@ def plan(client: Client, wanted: list[Object], instance: str, take_over: list[st
         if resource is None:
             problems.append(_missing_api(desired))
             continue
-        live = client.get(resource, desired["metadata"]["name"], desired["metadata"].get("namespace", ""))
+        live = there.get(resource, desired["metadata"]["name"], desired["metadata"].get("namespace", ""))
         step = Step("create" if live is None else "change", resource, desired, live, take_over=short(desired) in take_over)
         problems += _refusals(step, instance)
         steps.append(step)

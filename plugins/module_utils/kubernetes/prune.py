@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, comparable, key, owner, presentable, selector
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.live import Live
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, comparable, key, owner, presentable
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.plan import Step, do, where
 
 # Deleted when no longer wanted: they hold no data and come back with the next run.
@@ -48,7 +49,7 @@ KEPT = (
 )
 
 
-def prune(client: Client, wanted: list[Object], instance: str, check_mode: bool) -> tuple[list[Step], list[Object], list[str]]:
+def prune(client: Client, there: Live, wanted: list[Object], instance: str, check_mode: bool) -> tuple[list[Step], list[Object], list[str]]:
     """Delete what this instance once made and no longer wants, if it is of a kind that holds no data.
 
     Returns the deletions, the objects that a person has to decide about, and the kinds that may not be listed.
@@ -62,11 +63,8 @@ def prune(client: Client, wanted: list[Object], instance: str, check_mode: bool)
         if resource is None:
             continue
         for namespace in namespaces if resource.namespaced else [""]:
-            try:
-                found = client.list(resource, namespace, selector(instance))
-            except ApiError as error:
-                if error.status != 403:
-                    raise
+            found = there.listed(resource, namespace)
+            if found is None:
                 hidden.append(kind)
                 continue
             for live in found:

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, title, without_userinfo
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, key, title, without_userinfo
 
 HEALTHY = "Cluster in healthy state"
 # Phases that CloudNativePG does not leave by itself.
@@ -171,11 +172,12 @@ def certificate(live: Object) -> NotReady | None:
     return NotReady("not yet seen by cert-manager")
 
 
-def pending(client: Client, wanted: list[Object]) -> list[dict[str, Any]]:
-    """The objects that are not ready, and why; asks the API server for no more than it takes."""
+def pending(client: Client, wanted: list[Object], known: Iterable[Object] = ()) -> list[dict[str, Any]]:
+    """The objects that are not ready, and why; asks the API server for no more than it takes, and not about what is known to be ready."""
+    ready = {key(item) for item in known if not not_ready(item)}
     result = []
     for item in wanted:
-        if item["kind"] not in ("Deployment", "PersistentVolumeClaim", "Cluster", "Database", "Job", "Certificate"):
+        if item["kind"] not in ("Deployment", "PersistentVolumeClaim", "Cluster", "Database", "Job", "Certificate") or key(item) in ready:
             continue
         resource = client.resource(item["apiVersion"], item["kind"])
         live = client.get(resource, item["metadata"]["name"], item["metadata"].get("namespace", "")) if resource else None
