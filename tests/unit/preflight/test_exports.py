@@ -22,8 +22,37 @@ def test_two_exports_with_one_name(homelab: Homelab) -> None:
 
 
 def test_two_exports_of_one_folder(homelab: Homelab) -> None:
-    homelab.exports.append({"name": "again", "dataset": "tank/photos", "clients": ["192.0.2.0/24"]})
+    homelab.exports.append({"name": "again", "dataset": "tank/photos", "access": "ro", "squash": "root", "clients": ["192.0.2.9/24"]})
     assert homelab.errors() == ["nas_exports[2] (again): /mnt/tank/photos is exported by nas_exports[0] (photos) already. Keep one of them."]
+
+
+def test_two_exports_that_disagree(homelab: Homelab) -> None:
+    homelab.exports.append({"name": "again", "dataset": "tank/photos", "squash": "none", "clients": ["192.0.2.0/24"]})
+    assert homelab.errors() == [
+        "nas_exports[2] (again): /mnt/tank/photos is exported by nas_exports[0] (photos) already, and the two disagree about access, squash. Keep one of them."
+    ]
+
+
+def test_clients_that_nobody_named(homelab: Homelab) -> None:
+    del homelab.exports[0]["clients"]
+    assert homelab.errors() == [
+        "nas_exports[0] (photos): clients is empty, and that would be everybody. "
+        'Name the networks of the cluster, such as clients: [192.0.2.0/24], or write clients: ["*"].'
+    ]
+    homelab.exports[0]["clients"] = ["*"]
+    assert homelab.errors() == []
+
+
+def test_nixos_says_where_its_file_goes(homelab: Homelab) -> None:
+    del homelab.exports[1]["snapshots"]
+    homelab.tank["nas_provider"] = "nixos"
+    (error,) = homelab.errors()
+    assert error.startswith("nas_nixos_path is not set, and nas_nixos_mode is flake.")
+    homelab.tank["nas_nixos_path"] = "~/nixos/immich-exports.nix"
+    assert homelab.errors() == []
+    homelab.tank["nas_nixos_mode"] = "rebuild"
+    (error,) = homelab.errors()
+    assert error.startswith("nas_nixos_mode is rebuild, which this release does not do.")
 
 
 @pytest.mark.parametrize("client", ["192.0.2.0/33", "192.0.2", "300.0.0.1", "node one"])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ansible_collections.homelab.immich.plugins.module_utils import nas
 
-from ..model import Inventory, Item, Problem
+from ..model import Inventory, Item, Problem, listed
 
 _HOST = re.compile(r"[@A-Za-z0-9*?]([A-Za-z0-9._*?-]*[A-Za-z0-9*?])?")
 
@@ -37,9 +37,26 @@ def unique(inventory: Inventory) -> Iterator[Problem]:
             names.setdefault(name, export)
             if export.get("protocol", "nfs") == "nfs" and (export.get("dataset") or export.get("path")):
                 folder = nas.nfs_path(export.value, nas.provider_of(host.values))
-                if folder in folders:
+                if folder in folders and (differing := _differing(folders[folder], export)):
+                    text = f"{folder} is exported by {folders[folder]} already, and the two disagree about {listed(differing)}. Keep one of them."
+                    yield export.problem(text, "dataset")
+                elif folder in folders:
                     yield export.problem(f"{folder} is exported by {folders[folder]} already. Keep one of them.", "dataset")
                 folders.setdefault(folder, export)
+
+
+def nixos(inventory: Inventory) -> Iterator[Problem]:
+    """Where the module of a NixOS NAS goes."""
+    for host in inventory.nas:
+        if nas.provider_of(host.values) != "nixos":
+            continue
+        mode = host.get("nas_nixos_mode")
+        if mode == "flake" and not host.get("nas_nixos_path") and host.sound("nas_nixos_path"):
+            text = "nas_nixos_path is not set, and nas_nixos_mode is flake. Name the file of the checkout to write, such as ~/nixos/immich-exports.nix."
+            yield Problem(host.name, text, ("nas_nixos_path",))
+        if mode == "rebuild":
+            text = "nas_nixos_mode is rebuild, which this release does not do. Use flake, and deploy the file yourself, or verify."
+            yield Problem(host.name, text, ("nas_nixos_mode",))
 
 
 def clients(inventory: Inventory) -> Iterator[Problem]:
@@ -51,6 +68,12 @@ def clients(inventory: Inventory) -> Iterator[Problem]:
                     yield export.problem(f"clients[{index}] is {client}. Write an address, a network such as 10.0.0.0/24, or a host name.", "clients", index)
 
 
+def _differing(first: Item, second: Item) -> list[str]:
+    """About what two exports of one folder disagree."""
+    one, other = nas.normalise(first.value), nas.normalise(second.value)
+    return [key for key in ("access", "squash", "map_user", "map_group", "clients", "options", "owner") if one[key] != other[key]]
+
+
 def _is_client(client: str) -> bool:
     try:
         ipaddress.ip_network(client, strict=False)
@@ -59,4 +82,4 @@ def _is_client(client: str) -> bool:
         return _HOST.fullmatch(client) is not None and re.fullmatch(r"[\d./:]+", client) is None
 
 
-RULES = (make_sense, unique, clients)
+RULES = (make_sense, unique, nixos, clients)
