@@ -24,6 +24,8 @@ _REPEATABLE = (*_READS, "PUT")
 # refused before anything was done
 _REFUSED_UNDONE = 429
 _SESSION_PATHS = ("/auth/login", "/auth/logout")
+# asks and changes nothing, though it is a POST
+_QUESTION = re.compile(r"/libraries/[^/]+/validate")
 _ATTEMPTS = 5
 _FIRST_DELAY_S = 0.5
 _OTHER_ADDRESS = "check that url is Immich's own address"
@@ -132,7 +134,7 @@ class Client:
 
     def request(self, method: str, path: str, body: Any = None, *, doing: str, shape: Any = None, query: Mapping[str, str] | None = None) -> Any:
         """Send a request; return the parsed answer, None when it is empty. `doing` completes "Could not ..."; `shape` is what must come back."""
-        if self._read_only and method not in _READS and path not in _SESSION_PATHS:
+        if self._read_only and method not in _READS and path not in _SESSION_PATHS and not _QUESTION.fullmatch(path):
             raise MutationRefused(f"Could not {doing}: check mode changes nothing, {method} {path} was not sent.")
         target = "/api" + urllib.parse.quote(path, safe="/") + (f"?{urllib.parse.urlencode(query)}" if query else "")
         failed = f"Could not {doing}: {method} {self._transport.base}{target}"

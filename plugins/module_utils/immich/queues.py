@@ -10,14 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .answers import mismatch
 from .changes import Change, Plan, PlanErrors, Step
-from .client import Client, Forbidden, ImmichError, NotFound, UnexpectedAnswer, mismatch
+from .client import Client
+from .errors import Forbidden, ImmichError, NotFound, UnexpectedAnswer
 
 _COUNTS = {"active": int, "waiting": int, "delayed": int, "paused": int, "failed": int}
 _QUEUE = {"name": str, "isPaused": bool, "statistics": _COUNTS}
 _LEGACY = {"jobCounts": _COUNTS, "queueStatus": {"isPaused": bool}}
 # the nightly tasks run in it; the server refuses to pause it since it has /queues
-_NEVER_PAUSED = "backgroundTask"
+NEVER_PAUSED = "backgroundTask"
 # they have no job that goes through all assets
 _NOT_STARTED = frozenset({"backgroundTask", "editor", "integrityCheck", "notifications", "search", "workflow"})
 
@@ -61,19 +63,20 @@ class Queues:
         doing = "read the queues"
         if not self._by_jobs:
             try:
-                return {item["name"]: _queue(item["name"], item["isPaused"], item["statistics"]) for item in self._api.get("/queues", doing=doing, shape=[_QUEUE])}
+                listed = self._api.get("/queues", doing=doing, shape=[_QUEUE])
+                return {item["name"]: _queue(item["name"], item["isPaused"], item["statistics"]) for item in listed}
             except (NotFound, Forbidden):
                 # /jobs is still served, and a key made for an older server has no queue permission
                 self._by_jobs = True
         answer = self._api.get("/jobs", doing=doing, shape=dict)
         for name, item in answer.items():
             if problem := mismatch(item, _LEGACY, f"the answer.{name}"):
-                raise UnexpectedAnswer(f"Could not {doing}: GET /jobs answered something else than Immich does ({problem}); check that url is Immich's own address.")
+                raise UnexpectedAnswer(f"Could not {doing}: GET /jobs is not as Immich answers ({problem}); check that url is Immich's own address.")
         return {name: _queue(name, item["queueStatus"]["isPaused"], item["jobCounts"]) for name, item in answer.items()}
 
     def plan(self, queue: Queue, state: str, *, force: bool, failed: bool) -> Plan:
         """Plan one queue. `force`: start for all assets, not only for those that miss something. `failed`: forget failed jobs too."""
-        if state == "paused" and queue.name == _NEVER_PAUSED:
+        if state == "paused" and queue.name == NEVER_PAUSED:
             raise ValueError(f"Queue {queue.name} cannot be paused: the server needs it for its nightly tasks; leave it out.")
         if state in ("paused", "resumed"):
             after = {"paused": state == "paused"}
@@ -104,7 +107,7 @@ class Queues:
         if queue.name in _NOT_STARTED:
             raise ValueError(f"Queue {queue.name} cannot be started: the server puts jobs into it when there is a reason; choose another queue.")
         if queue.active and force:
-            raise ValueError(f"Queue {queue.name} is already running ({words(queue)}), and the server starts it anew only when it is idle; wait with state: idle first.")
+            raise ValueError(f"Queue {queue.name} is already running ({words(queue)}), and the server starts none that is; wait with state: idle first.")
         started = {"started": "all" if force else "missing"}
         # there is no start in /queues
         step = Step("PUT", f"/jobs/{queue.name}", {"command": "start", "force": force}, f"start queue {queue.name}")
@@ -140,5 +143,5 @@ def pending(queues: Iterable[Queue]) -> str:
     queues = list(queues)
     held = [queue.name for queue in queues if queue.paused and queue.held]
     if held:
-        raise ImmichError(f"Queue {' and '.join(held)} is paused and holds jobs, so it never becomes idle; resume it with state: resumed of homelab.immich.queue.")
+        raise ImmichError(f"Queue {' and '.join(held)} is paused and holds jobs, so it never becomes idle; resume it (homelab.immich.queue, state: resumed).")
     return "; ".join(f"{queue.what} ({words(queue)})" for queue in queues if queue.busy or queue.held)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .client import ImmichError
+from .errors import ImmichError
 from .module import ImmichModule
 
 POLL_S = 1.0
