@@ -31,6 +31,8 @@ def nas_rows(hosts: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         elif verified:
             findings = len(verified.get("findings") or [])
             sentinels = "sentinels in place" if verified.get("sentinels_ok") else "a sentinel is missing: no guarded scan before it is there"
+            if verified.get("planned"):  # in check mode, what is there is not what would be
+                sentinels = f"{plural(verified['planned'], 'thing')} to be made or changed"
             state = f"{plural(verified.get('exports', 0), 'export')}, {sentinels}" + (f", {plural(findings, 'finding')}" if findings else "")
         else:
             state = "not visited in this run"

@@ -85,6 +85,7 @@ def test_what_left_the_inventory_is_kept_and_named():
     [
         ({"skipped": "a NAS over ssh is not played in a rehearsal"}, "not verified: a NAS over ssh is not played in a rehearsal"),
         ({"exports": 1, "sentinels_ok": False, "findings": ["x"]}, "1 export, a sentinel is missing: no guarded scan before it is there, 1 finding"),
+        ({"exports": 2, "sentinels_ok": True, "findings": [], "planned": 7}, "2 exports, 7 things to be made or changed"),
         (None, "not visited in this run"),
     ],
 )
