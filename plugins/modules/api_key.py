@@ -11,7 +11,7 @@ version_added: 0.1.0
 author: homelab.immich contributors (@homelab-immich)
 description:
   - Makes sure that O(api_key), the key that was stored the last time, is valid and has exactly the permissions that are needed.
-    While that is so, no session is opened.
+    While that is so, no session is opened, unless the server is older than 1.139 and says what a key may do only to its owner.
   - Otherwise logs in with O(email) and O(password) and changes the key's permissions, or makes a new key.
   - Immich shows the secret of a key once, when it is made, so store RV(secret) at once. A result that carries it is hidden, as with C(no_log);
     an error is shown.
@@ -169,11 +169,16 @@ def ensure_present(module: ImmichModule, api: Client) -> dict[str, Any]:
     if own is None:
         return make(module, api, permissions, key, store)
     result = {"id": own.get("id"), "permissions": permissions} | ({"secret": key} if store and not given["api_key"] else {})
+    if "permissions" not in own and module.can_log_in:
+        # a server that is too old to say what a key may do says it to the key's owner
+        module.login(api)
+        own = api_keys.named(api_keys.list_keys(api), given["name"]) or own
+        result["id"] = own.get("id")
     if "permissions" not in own:
-        api.warnings.append(f"Immich {version} cannot say which permissions a key has; API key {given['name']} is taken as it is.")
+        api.warnings.append(f"Immich {version} does not say which permissions this key has; API key {given['name']} is taken as it is.")
     elif module.can_log_in:
         plan = api_keys.plan_update(own, given["name"], permissions)
-        if plan.change.changed and not module.check_mode:
+        if plan.change.changed and not module.check_mode and not api.logged_in:
             module.login(api)
         module.carry_out(api, plan)
     elif missing := api_keys.lacking(own, permissions):
@@ -192,7 +197,7 @@ def rotate(module: ImmichModule, api: Client, own: dict[str, Any], permissions: 
         return {}
     if not api.logged_in:
         module.login(api)
-    old = own if "id" in own else api_keys.named(api_keys.list_keys(api), name)
+    old = own if "id" in own else api_keys.named(api_keys.list_keys(api), name) or {}
     doing, in_place = f'rotate the API key "{name}"', bool(old) and api.capabilities.api_key_rotate
     if in_place:
         answer = api.post(f"/api-keys/{old['id']}/rotate", doing=doing, shape=api_keys.CREATED)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
 import time
 import urllib.parse
 from typing import Any, NoReturn
@@ -95,14 +96,16 @@ def retry_after(response: Response) -> float:
         return 0.0
 
 
-def advice(status: int, *, kubernetes: bool = False, session: bool = False) -> str:
-    """Say what to do about a status."""
+def advice(status: int, *, kubernetes: str = "", session: bool = False) -> str:
+    """Say what to do about a status; `kubernetes` is the address that the Kubernetes API answered for."""
     if kubernetes:
+        through = re.search(r"/namespaces/([^/]+)/services/([^/:]+)", kubernetes)
+        namespace, service = through.groups() if through else ("NAMESPACE", "immich-server")
         return {
             401: "the Kubernetes API does not accept the credentials of this kubeconfig and context",
             403: "the user of this kubeconfig and context needs get, create, update and delete on services/proxy in the namespace",
             404: "check namespace and service: the cluster has no such Service",
-        }.get(status, "no pod of the Service answers; look at the pods of the namespace")
+        }.get(status, f"no pod of the Service answers; look with kubectl -n {namespace} get pods and kubectl -n {namespace} logs deployment/{service}")
     if status == 401:
         return "check email and password" if session else "check the API key, or email and password"
     if status == 403 and session:

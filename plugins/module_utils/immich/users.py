@@ -97,7 +97,10 @@ def plan_user(current: list[dict[str, Any]], wanted: Mapping[str, Any]) -> Plan:
     before, after, steps = _shown(found), _shown(found), []
     if found["deletedAt"] is not None:
         if not wanted["restore"]:
-            raise ValueError("the account is deleted and waits to be removed for good; set restore: true to bring it back, or state: absent")
+            raise ValueError(
+                f"the account was deleted on {found['deletedAt'][:10]} and is kept until it is removed for good; "
+                "set restore: true to bring it back, or state: absent to leave it deleted"
+            )
         if found["status"] == "removing":
             raise ValueError("the account is being removed for good and cannot be restored; wait until it is gone")
         after["state"] = "present"

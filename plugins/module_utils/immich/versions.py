@@ -76,7 +76,7 @@ class Capabilities:
     # how the settings call the audio codec Opus
     opus_codec: str = "libopus"
     pgvecto_rs: bool = _has("pgvecto.rs in place of VectorChord", oldest=True)
-    undeclared_needs_all: bool = _has("An API key needs permissions: before, the key of an administrator may do everything")
+    undeclared_needs_all: bool = _has("A call that declares no permission takes a key with all permissions: before, any key")
     nightly_tasks: bool = _has("The nightly tasks can be switched off one by one, the emptying of the trash among them (`nightlyTasks`)")
     stamped_backups: bool = _has("The file name of a database backup says when and by which versions it was made")
     jobs_post_204: bool = _has("`POST /jobs` answers 204, before 201")

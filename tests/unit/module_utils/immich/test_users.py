@@ -88,7 +88,7 @@ def test_a_password_is_only_set_again_when_asked_for_and_never_shown() -> None:
 
 def test_a_deleted_account_is_an_error_unless_it_shall_come_back() -> None:
     gone = existing(deletedAt="2026-01-01T00:00:00.000Z", status="deleted", name="Old")
-    with pytest.raises(PlanErrors, match="is deleted .* set restore: true"):
+    with pytest.raises(PlanErrors, match="was deleted on .* set restore: true to bring it back"):
         plan([gone])
     planned = plan([gone], restore=True, name="Family")
     assert [(step.method, step.path) for step in planned.steps] == [("POST", "/admin/users/u1/restore"), ("PUT", "/admin/users/u1")]
