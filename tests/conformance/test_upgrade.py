@@ -32,9 +32,11 @@ UPGRADES = [("2.4.1", "3.1.0", "3.3.5"), ("1.135.3", "2.0.0", "2.4.1", "2.5.5", 
 
 @pytest.mark.parametrize("versions", UPGRADES, ids=["as users skip", "one at a time"])
 def test_an_upgrade_changes_nothing_that_was_declared(versions: tuple[str, ...], tmp_path: Path, run_module: Run) -> None:
+    mounts = {"/mnt/photos": tmp_path / "photos", "/data": tmp_path / "media"}
+    mounts["/data"].mkdir()
     for folder in ("2023", "2024"):
         (tmp_path / "photos" / folder).mkdir(parents=True)
-    with Server(versions[0], {"/mnt/photos": tmp_path / "photos"}, tmp_path, {"IMMICH_MEDIA_LOCATION": "/data"}) as server:
+    with Server(versions[0], mounts, tmp_path, {"IMMICH_MEDIA_LOCATION": "/data"}) as server:
         assert run_module("admin", url=server.url, **ADMIN).changed
         key = run_module("api_key", url=server.url, **ADMIN, name="ansible", purposes=PURPOSES)["secret"]
         for module, options in STATE.items():
