@@ -63,7 +63,7 @@ class Machine:
         self.accelerator, self.seconds = "", 0.0
         self.process: subprocess.Popen[bytes] | None = None
         self.options = ["-i", str(folder / "key"), "-o", f"UserKnownHostsFile={folder / 'known_hosts'}", "-o", "HostKeyAlias=nas"]
-        self.options += ["-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR", "-F", "none"]
+        self.options += ["-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5", "-F", "none"]
 
     def start(self) -> None:
         """Start it with KVM, or without where the machine we are on has none."""
