@@ -145,7 +145,7 @@ def test_queue(immich: Any) -> None:
     assert immich.run("queue", check=True, name="thumbnailGeneration", state="paused").changed
     assert immich.run("queue", name="thumbnailGeneration", state="paused").changed
     assert not immich.run("queue", name="thumbnailGeneration", state="paused").changed
-    assert immich.run("queue", name="thumbnailGeneration", state="running").changed
+    assert immich.run("queue", name="thumbnailGeneration", state="resumed").changed
 
 
 def test_server_info(immich: Any) -> None:
