@@ -356,7 +356,7 @@ def test_credentials_that_are_not_accepted_are_one_sentence(api, reach):
 
 
 def test_a_server_that_is_not_there_is_one_sentence(kubeconfig):
-    with pytest.raises(Unreachable, match=r"http://127.0.0.1:9 does not answer: Connection refused. Check that it runs, .* immich_context and immich_kubeconfig"):
+    with pytest.raises(Unreachable, match=r"127.0.0.1:9 does not answer: Connection refused. Check that it runs, .* immich_context and immich_kubeconfig"):
         ask(Client(access(kubeconfig(), "homelab")))
 
 
