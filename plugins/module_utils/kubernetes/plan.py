@@ -43,7 +43,6 @@ INSTALL = {
 }
 
 
-
 class Refused(Exception):
     """Nothing was changed, and why: one sentence per object."""
 

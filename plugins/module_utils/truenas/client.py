@@ -31,7 +31,8 @@ _INVALID_PARAMS = -32602
 _METHOD_NOT_FOUND = -32601
 # What a client that may change nothing calls. Everything else is refused before it is sent.
 _READS = re.compile(
-    r"auth\.(login_ex|me)|core\.(ping|get_jobs)|system\.(info|version)|filesystem\.(stat|statfs|listdir)|nfs\.get_nfs[34]_clients|[a-z_.]+\.(query|config|get_instance)"
+    r"auth\.(login_ex|me)|core\.(ping|get_jobs)|system\.(info|version)|filesystem\.(stat|statfs|listdir)|nfs\.get_nfs[34]_clients"
+    r"|[a-z_.]+\.(query|config|get_instance)"
 )
 _AT_ONCE = 10  # TrueNAS makes a connection wait for more than this, and refuses more than twice as many
 _JOB_STEPS = (0.02, 0.05, 0.1, 0.2, 0.5)  # seconds between two looks at a job; the last one stays
