@@ -22,10 +22,74 @@ description:
 extends_documentation_fragment:
   - homelab.immich.attributes
   - homelab.immich.truenas
-  - homelab.immich.truenas.exports
 options:
   exports:
+    description: The exports, in the words of the variable C(nas_exports).
+    type: list
+    elements: dict
+    required: true
     suboptions:
+      name:
+        description: Name of the export. Its sentinel is the folder C(.immich-guard/<name>).
+        type: str
+        required: true
+      dataset:
+        description: The ZFS dataset, such as V(tank/photos). Created where it is missing, with those above it.
+        type: str
+        required: true
+      subpaths:
+        description: Folders below the root that are mounted by themselves. Made where they are missing, with O(exports[].owner) and a sentinel of their own.
+        type: list
+        elements: str
+        default: []
+      access:
+        description: Whether clients may write.
+        type: str
+        choices: [rw, ro]
+        default: rw
+      owner:
+        description: Who owns the root and the subpaths. Given at creation; a later difference is a warning.
+        type: dict
+        suboptions:
+          user:
+            description: Owner, by number or name.
+            type: str
+            required: true
+          group:
+            description: Group, by number or name.
+            type: str
+            required: true
+          mode:
+            description: Permissions as an octal number, such as V("0750"). V("0755") at creation without it.
+            type: str
+          enforce:
+            description: Give the folder this owner and mode also when it has others. Only the folder itself, never what is in it.
+            type: bool
+            default: false
+      address:
+        description: The address that clients mount it from. It is not looked at here.
+        type: str
+      quota:
+        description: The most that the dataset and everything below it may take, such as V(2T), or V(none). Left alone without it.
+        type: str
+      recordsize:
+        description: The ZFS record size, such as V(1M). Left alone without it.
+        type: str
+      compression:
+        description: The ZFS compression, such as V(zstd). Left alone without it.
+        type: str
+      snapshots:
+        description: A periodic snapshot task of the dataset. A task with the same schedule is the one; others are left alone.
+        type: dict
+        suboptions:
+          schedule:
+            description: When to take one, as cron says it in five fields.
+            type: str
+            required: true
+          keep:
+            description: How long to keep one, a number with V(h), V(d), V(w), V(m) or V(y).
+            type: str
+            required: true
       protocol:
         description: Always V(nfs). See M(homelab.immich.truenas_smb_share) for SMB.
         type: str

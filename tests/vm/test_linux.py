@@ -155,7 +155,7 @@ def test_a_child_dataset_is_named_and_gets_its_sentinel(nas: Nas) -> None:
     assert "tank/photos/raw, mounted at /tank/photos/raw, has no export of its own" in output
     assert "the dataset tank/photos/away below it is not mounted" in output
     assert nas.sh("ls -d /tank/photos/raw/.immich-guard/photos; ls -A /tank/photos/away") == "/tank/photos/raw/.immich-guard/photos\n"
-    fine, _, output = nas.run([PHOTOS | {"options": ["crossmnt"]}, *EXPORTS[1:]])
+    fine, _results, output = nas.run([PHOTOS | {"options": ["crossmnt"]}, *EXPORTS[1:]])
     assert fine and "has no export of its own" not in output
     seen = nas.sh("mount -t nfs4 -o vers=4.2 127.0.0.1:/tank/photos /mnt/n; setpriv --reuid=4242 --regid=4242 --clear-groups ls -A /mnt/n/raw; umount /mnt/n")
     assert seen == ".immich-guard\n"
@@ -173,7 +173,7 @@ def test_an_unmounted_dataset_is_refused_without_a_sentinel(nas: Nas) -> None:
 def test_narrowing_names_who_is_connected(nas: Nas) -> None:
     export = next(export for export in EXPORTS if export["name"] == "none-rw-nobody")
     nas.sh("mount -t nfs4 -o vers=4.2 127.0.0.1:/tank/grid/none-rw-nobody /mnt/n; ls /mnt/n")
-    fine, _, output = nas.run([export | {"access": "ro"} if entry is export else entry for entry in EXPORTS], "--check")
+    fine, _results, output = nas.run([export | {"access": "ro"} if entry is export else entry for entry in EXPORTS], "--check")
     nas.sh("umount /mnt/n")
     assert fine and "127.0.0.0/8 may not write any more. Connected now: 127.0.0.1 (Linux NFSv4.2" in output, output
 
@@ -181,7 +181,7 @@ def test_narrowing_names_who_is_connected(nas: Nas) -> None:
 def test_broken_options_leave_the_exports_as_they_are(nas: Nas) -> None:
     nas.run(EXPORTS)
     before = nas.state()
-    fine, _, output = nas.run([PHOTOS | {"options": ["nonsense"]}, *EXPORTS[1:]])
+    fine, _results, output = nas.run([PHOTOS | {"options": ["nonsense"]}, *EXPORTS[1:]])
     assert not fine and "exportfs refuses what is declared" in output and "nonsense" in output, output
     assert nas.state() == before
 
@@ -195,7 +195,7 @@ def test_everything_that_speaks_against_a_run_is_said_at_once(nas: Nas) -> None:
         "zfs create -o mountpoint=/elsewhere tank/moved; ln -s /srv/foreign /srv/link"
     )
     before = nas.state()
-    fine, _, output = nas.run(
+    fine, _results, output = nas.run(
         [
             {"name": "foreign", "path": "/srv/foreign", "clients": CLIENTS},
             {"name": "link", "path": "/srv/link", "clients": CLIENTS},

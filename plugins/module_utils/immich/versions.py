@@ -57,7 +57,7 @@ def _short(version: Version) -> str:
 
 def _has(what: str, *, oldest: bool = False) -> Any:
     """Something that a version has or has not: what it is, for the page, and whether the oldest version has it."""
-    return dataclasses.field(default=oldest, metadata={"what": what})
+    return dataclasses.field(default=oldest, metadata={"what": what})  # pylint: disable=invalid-field-call  # for the fields of the class below
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def parse(text: str, file: str = "") -> list[Entry]:
             if word.startswith("-") and not found:
                 defaults = _options(word[1:])
                 continue
-            client, _, inner = word.partition("(")
+            client, _paren, inner = word.partition("(")
             found.append(Entry(path, client_network(client or "*"), defaults + _options(inner.rstrip(")")), f"{file}:{start}"))
         entries += found or [Entry(path, "*", defaults, f"{file}:{start}")]
     return entries

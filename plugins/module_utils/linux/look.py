@@ -69,7 +69,7 @@ def mounts(mountinfo: str) -> list[tuple[str, str, str]]:
     """/proc/self/mountinfo as (place, file system, source), in the order of mounting."""
     found = []
     for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
+        left, _dash, right = line.partition(" - ")
         kind, source = right.split()[:2]
         found.append((unescape(left.split()[4]), kind, unescape(source)))
     return found

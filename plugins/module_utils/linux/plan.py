@@ -136,7 +136,7 @@ class _Export:
         return self._existing() if self.dataset in self.datasets else self._missing()
 
     def _existing(self) -> None:
-        properties = {key: value for key, (value, _) in self.datasets[self.dataset].items()}
+        properties = {key: value for key, (value, _source) in self.datasets[self.dataset].items()}
         if properties["keystatus"] == "unavailable":
             return self.error(f"the dataset {self.dataset} is encrypted and locked. Run zfs load-key {self.dataset} and zfs mount {self.dataset}.")
         places = [place for place, kind, source in self.mounts if kind == "zfs" and source == self.dataset]
@@ -169,7 +169,7 @@ class _Export:
             )
         parts = self.dataset.split("/")
         above = next(name for name in ("/".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)) if name in self.datasets)
-        parent = {key: value for key, (value, _) in self.datasets[above].items()}
+        parent = {key: value for key, (value, _source) in self.datasets[above].items()}
         if parent["keystatus"] == "unavailable":
             return self.error(f"the dataset {self.dataset} is to be created, and {above} is encrypted and locked. Run zfs load-key {above}.")
         if parent["canmount"] == "on" and parent["mounted"] == "no" and parent["mountpoint"] not in ("none", "legacy"):
@@ -227,7 +227,7 @@ class _Export:
     def _plain(self) -> None:
         there = folder(self.path)
         for place in self.seen["fstab"]:
-            if place.startswith("/") and place != "/" and _within(self.path, place) and not any(at == place for at, _, _ in self.mounts):
+            if place.startswith("/") and place != "/" and _within(self.path, place) and not any(at == place for at, *_rest in self.mounts):
                 return self.error(f"{place} is in /etc/fstab and not mounted, so {self.path} is not what it should be. Run mount {place}.")
         if self.path in self.ours and not (there and os.path.isdir(f"{self.path}/{sentinel_path(self.wanted)}")):
             return self.error(
@@ -270,7 +270,7 @@ class _Export:
         children = [entry for entry in children if "@" not in entry[2]]  # snapshots that somebody looks at
         exported = {entry.path for entry in self._foreign()} | self._declared_paths()
         if "crossmnt" not in self.wanted["options"]:
-            for place, _, source in children:
+            for place, _dataset, source in children:
                 if place not in exported:
                     self.warn(
                         f"{source}, mounted at {place}, has no export of its own, so clients see an empty folder there. "
@@ -281,7 +281,7 @@ class _Export:
             if self.dataset and name.startswith(f"{self.dataset}/") and away and _within(place, self.path):
                 why = "locked" if properties["keystatus"][0] == "unavailable" else "not mounted"
                 self.warn(f"the dataset {name} below it is {why}, so clients see an empty folder at {place}. It gets no sentinel.")
-        places = [self.path, *(f"{self.path}/{subpath}" for subpath in self.wanted["subpaths"]), *dict.fromkeys(place for place, _, _ in children)]
+        places = [self.path, *(f"{self.path}/{subpath}" for subpath in self.wanted["subpaths"]), *dict.fromkeys(place for place, *_rest in children)]
         missing = [place for place in places if not os.path.isdir(f"{place}/{sentinel_path(self.wanted)}") or (self.new and self.dataset)]
         if missing and self.dataset in self.datasets:
             available, readonly = (self.datasets[self.dataset][key][0] for key in ("available", "readonly"))
@@ -301,7 +301,7 @@ class _Export:
 
 def _warn_of_narrowing(result: Plan, seen: Mapping[str, Any], ours: set[str], nas: str) -> None:
     """Before a client loses something: who is connected now."""
-    before = [entry for entry in parse(seen["files"].get(DROP_IN, ""))]
+    before = list(parse(seen["files"].get(DROP_IN, "")))
     lost = narrowed(before, result.entries)
     for path, reasons in lost.items():
         specs = {entry.client for entry in before if entry.path == path}
