@@ -32,15 +32,15 @@ class Scripted:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 script.seen.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body))
                 self.close_connection = True
-                self.wfile.write(script.answer(self.path.partition("?")[0]))
+                self.wfile.write(script.answer(self.command, self.path.partition("?")[0]))
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def answer(self, path: str) -> bytes:
-        """Choose the answer to a request."""
+    def answer(self, method: str, path: str) -> bytes:
+        """Choose the answer to a request: a route is a path, or a method and a path."""
         if self.route:
-            return self._response(self.route.get(path, {}), 200, "application/json", {})
+            return self._response(self.route.get(f"{method} {path}", self.route.get(path, {})), 200, "application/json", {})
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def say(self, *answers: Any, status: int = 200, content_type: str = "application/json", **headers: str) -> None:

@@ -224,7 +224,7 @@ def _words(error: BaseException, timeout: float) -> str:
         return f"no answer within {timeout:g} s"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    if isinstance(error, ConnectionResetError | BrokenPipeError) and not isinstance(error, http.client.RemoteDisconnected):
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
         return "the connection broke off"
     if isinstance(error, http.client.IncompleteRead):
         return "the answer broke off"

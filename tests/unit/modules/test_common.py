@@ -17,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.immich.plugins.doc_fragments import connection
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import CONNECTION_SPEC
 
-from .cases import GOOD, MODULES
+from .cases import BOUNDED, GOOD, MODULES
 
 each_module = pytest.mark.parametrize("name", MODULES)
 
@@ -144,7 +144,8 @@ BODIES = [
 @pytest.mark.parametrize("status", [200, 400])
 def test_a_strange_answer_is_an_error_for_a_person(scripted: Any, run_module: Any, name: str, index: int, status: int) -> None:
     scripted.say(BODIES[index], status=status)
-    result = run_module(name, url=scripted.url, api_key="k3y-nobody-may-see", email="a@example.net", password="pass-nobody-may-see", **MODULES[name])
+    options = {**MODULES[name], **BOUNDED.get(name, {})}
+    result = run_module(name, url=scripted.url, api_key="k3y-nobody-may-see", email="a@example.net", password="pass-nobody-may-see", **options)
     assert result.message.endswith(".") and "nobody-may-see" not in result.output
 
 
@@ -163,7 +164,7 @@ def spoiled(value: Any) -> list[Any]:
 def test_an_answer_with_one_part_spoiled_never_ends_in_a_traceback(scripted: Any, run_module: Any, name: str, path: str) -> None:
     for variant in spoiled(GOOD[path]):
         scripted.route = GOOD | {path: variant}
-        result = run_module(name, url=scripted.url, api_key="k3y", email="a@example.net", password="pass", **MODULES[name])
+        result = run_module(name, url=scripted.url, api_key="k3y", email="a@example.net", password="pass", **MODULES[name], **BOUNDED.get(name, {}))
         assert not result.failed or (result.message.endswith(".") and "Error:" not in result.message), (variant, result.output)
 
 

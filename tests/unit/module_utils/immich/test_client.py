@@ -236,7 +236,7 @@ def test_nobody_there(connect: Any) -> None:
     ("answer", "says"),
     [
         (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n[1, 2", "the answer broke off"),
-        (b"", "without response"),
+        (b"", "the connection broke off"),
         (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", "Could not list"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"),
     ],

@@ -1,0 +1,198 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong on the way to a server: each module ends with one sentence, soon, and sends nothing twice that may have been done."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.homelab.immich.rehearsal.immich.faults import Faults
+from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
+from module_runner import Result, Run
+
+from .cases import MODULES
+from .conftest import EMAIL, PASSWORD, Immich
+
+FOR_EVER = 1000
+SESSION = {"api_key": None, "email": EMAIL, "password": PASSWORD}
+each_module = pytest.mark.parametrize("name", MODULES)
+# where a module shall end, not wait
+OPTIONS = {name: options | ({"wait": False} if name in ("library_scan",) else {}) for name, options in MODULES.items()}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    tmp = tmp_path_factory.mktemp("immich")
+    (tmp / "photos").mkdir()
+    with Server("3.3.5", {"/mnt/photos": tmp / "photos"}, tmp) as running:
+        yield running
+
+
+@pytest.fixture
+def immich(server: Server, run_module: Run) -> Iterator[Immich]:
+    ready = Immich(server, "", run_module)
+    ready.log_in("admin")
+    ready.key = ready.log_in("api_key", name="tests", permissions=["all"], replace_lost=True)["secret"]
+    server.requests.clear()
+    yield ready
+    server.faults.clear()
+
+
+def sentence(result: Result, url: str, *words: str) -> None:
+    """One sentence: what was being done, to which URL, what came back, what to do."""
+    message = result.message
+    assert message.startswith("Could not ") and url in message and message.endswith("."), message
+    assert "; " in message, f"{message} says not what to do"
+    assert not [word for word in words if word not in message], message
+    assert not [word for word in ("Traceback", "Error(", "<html", "urllib", "http.client", "aiohttp") if word in message], message
+
+
+FAULTS: dict[str, tuple[Callable[[Faults], None], tuple[str, ...]]] = {
+    "reset": (lambda faults: faults.reset(FOR_EVER), ("the connection broke off; check the address",)),
+    "reset in the middle": (lambda faults: faults.reset_in_body(FOR_EVER), ("the answer broke off; check the address",)),
+    "truncated": (lambda faults: faults.truncated(FOR_EVER), ("bytes that are not JSON; check that url is",)),
+    "502": (lambda faults: faults.bad_gateway(FOR_EVER), ("answered 502 with a web page; the server is starting",)),
+    "web page": (lambda faults: faults.html(FOR_EVER), ("answered a web page; check that url is", "no login page")),
+    "redirect": (lambda faults: faults.redirect("https://login.example.net/?token=abc", FOR_EVER), ("a redirect to https://login.example.net, which",)),
+    "429": (lambda faults: faults.too_many_requests(3600, FOR_EVER), ("answered 429", "asks to wait 3600 seconds; try again then")),
+}
+
+
+@each_module
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_stays_is_told_in_one_sentence(immich: Immich, name: str, fault: str) -> None:
+    spoil, words = FAULTS[fault]
+    spoil(immich.server.faults)
+    started = time.monotonic()
+    result = immich.run(name, **OPTIONS[name])
+    sentence(result, immich.server.url, *words)
+    assert immich.key not in result.output and "token=abc" not in result.output
+    assert time.monotonic() - started < 5 and len(immich.server.requests) <= 10
+
+
+@each_module
+def test_nobody_listens(immich: Immich, name: str) -> None:
+    with immich.server.refused():
+        sentence(immich.run(name, **OPTIONS[name]), immich.server.url, "connection refused; check the address and that the server is running")
+
+
+@each_module
+def test_an_answer_that_comes_too_late(immich: Immich, name: str) -> None:
+    immich.server.faults.slow_headers(1.5, FOR_EVER)
+    started = time.monotonic()
+    sentence(immich.run(name, timeout=1, **OPTIONS[name]), immich.server.url, "no answer within 1 s")
+    assert time.monotonic() - started < 3
+
+
+@each_module
+def test_a_wrong_key(immich: Immich, name: str) -> None:
+    result = immich.run(name, api_key="k3y-nobody-may-see", **OPTIONS[name])
+    if not result.failed:
+        assert name in ("maintenance", "server_info"), "these read what anybody may"
+        return
+    assert "API key" in result.message and ("give " in result.message or "check the API key" in result.message)
+    assert "nobody-may-see" not in result.output and not immich.server.mutations
+
+
+@each_module
+@pytest.mark.parametrize("kind", ["expired", "untrusted"])
+def test_a_certificate_that_is_not_good(run_module: Run, tmp_path: Path, name: str, kind: str) -> None:
+    with Server("3.3.5", {}, tmp_path, tls="expired" if kind == "expired" else "valid") as immich:
+        result = run_module(name, url=immich.url, api_key="k", **OPTIONS[name], **({"ca_cert": str(immich.ca)} if kind == "expired" else {}))
+        sentence(result, immich.url, "its TLS certificate", "has expired; renew it" if kind == "expired" else "give ca_cert")
+        assert immich.requests == []
+
+
+# --- what passes is waited for, and nothing is done twice
+
+
+@each_module
+@pytest.mark.parametrize("check", [True, False])
+def test_a_server_that_restarts_is_waited_for(immich: Immich, name: str, check: bool) -> None:
+    immich.server.faults.restart(on="GET ")
+    options = {"name": "tests", "permissions": ["all"]} if name == "api_key" else OPTIONS[name]
+    assert not immich.run(name, check=check, **options).failed
+    assert immich.server.faults.waiting == [] or name == "maintenance"
+
+
+WRITES: dict[str, tuple[Callable[[str], dict[str, Any]], str]] = {
+    "library": (lambda new: {"name": new, "owner": EMAIL, "import_paths": ["/mnt/photos"], "allow_overlap": True}, "POST /api/libraries$"),
+    "user": (lambda new: {"users": [{"email": f"{new}@example.net", "name": new, "password": "secret-123"}]}, "POST /api/admin/users$"),
+    "api_key": (lambda new: {"name": new, "permissions": ["library.read"], **SESSION}, "POST /api/api-keys$"),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("how", ["reset_in_body", "reset", "bad_gateway", "truncated"])
+def test_what_may_have_been_made_is_not_made_again(immich: Immich, name: str, how: str) -> None:
+    options, call = WRITES[name]
+    getattr(immich.server.faults, how)(on=call)
+    sentence(immich.run(name, **options(how)), immich.server.url)
+    method, path = call.rstrip("$").split()
+    assert len([request for request in immich.server.requests if (request.method, request.path) == (method, path)]) == 1
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_was_refused_before_it_was_done_is_tried_again(immich: Immich, name: str) -> None:
+    options, call = WRITES[name]
+    immich.server.faults.too_many_requests(0, 2, on=call)
+    assert immich.run(name, **options("late")).changed
+
+
+def test_a_replacement_is_sent_again(immich: Immich) -> None:
+    immich.server.faults.reset_in_body(2, on="PUT ")
+    assert immich.run("system_config", settings={"trash": {"days": 77}}).changed
+    assert not immich.run("system_config", settings={"trash": {"days": 77}}).changed
+
+
+def test_a_server_that_is_not_ready_says_so_by_a_page_through_the_service_proxy(immich: Immich) -> None:
+    url = f"{immich.server.url}/api/v1/namespaces/photos/services/immich-server:2283/proxy"
+    status = '{"kind":"Status","apiVersion":"v1","message":"no endpoints available for service","code":503}'
+    immich.server.faults.answer(503, status, times=FOR_EVER)
+    message = immich.run("library_info", url=url).message
+    assert "look with kubectl -n photos get pods and kubectl -n photos logs deployment/immich-server" in message
+
+
+def test_headers_that_drip_end_with_the_timeout(run_module: Run, drip: Callable[[bytes], AbstractContextManager[str]]) -> None:
+    for answer in (b"HTTP/1.1 200 OK\r\n" + b"x-a: b\r\n" * 1000, b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" + b" " * 1000):
+        with drip(answer) as url:
+            started = time.monotonic()
+            sentence(run_module("library_info", url=url, api_key="k", timeout=1), url, "no answer within 1 s")
+            assert time.monotonic() - started < 2
+
+
+@pytest.fixture
+def drip() -> Callable[[bytes], AbstractContextManager[str]]:
+    """A server that sends a byte every tenth of a second."""
+
+    @contextmanager
+    def serve(answer: bytes) -> Iterator[str]:
+        stop = threading.Event()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def run() -> None:
+                connection, _address = listener.accept()
+                with connection:
+                    for byte in answer:
+                        if stop.wait(0.1):
+                            return
+                        try:
+                            connection.sendall(bytes([byte]))
+                        except OSError:
+                            return
+
+            thread = threading.Thread(target=run, daemon=True)
+            thread.start()
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            stop.set()
+            thread.join()
+
+    return serve
