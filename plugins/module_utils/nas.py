@@ -186,6 +186,11 @@ def is_subpath(text: str) -> bool:
     return all(part and part not in (".", "..") for part in parts) and parts[0] != SENTINELS
 
 
+def within(path: str, place: str) -> bool:
+    """Whether a path is a folder, or below it. Both absolute, without a slash at the end."""
+    return path == place or path.startswith(f"{place.rstrip('/')}/")
+
+
 def provider_of(hostvars: Mapping[str, Any]) -> str:
     """What kind of NAS a host is."""
     return hostvars.get("nas_provider") or "none"
@@ -277,7 +282,7 @@ def exports_options(export: Mapping[str, Any], mountpoint: str | None = None) ->
         options += [f"{option}={wanted[key]}"] if wanted[key] is not None else []
     if wanted["dataset"] and not said & {"mountpoint", "mp"}:
         place, path = mountpoint or f"/{wanted['dataset']}", nfs_path(export)
-        options += ["mountpoint"] if path == place else [f"mountpoint={_escaped(place)}"] if path.startswith(f"{place}/") else []
+        options += ["mountpoint"] if path == place else [f"mountpoint={_escaped(place)}"] if within(path, place) else []
     return options + wanted["options"]
 
 

@@ -28,11 +28,20 @@ class Answer:
     group: int | str | None = None
 
 
-def can(uid: int, gid: int, groups: Iterable[int], export: Mapping[str, Any], action: str, owner: Mapping[str, Any] | None = None) -> Answer:
+def can(
+    uid: int,
+    gid: int,
+    groups: Iterable[int],
+    export: Mapping[str, Any],
+    action: str,
+    owner: Mapping[str, Any] | None = None,
+    nas_groups: Iterable[int] | None = None,
+) -> Answer:
     """May a process with this uid, gid and supplemental groups `read`, `write` or `chown` at the root of the export?
 
     Access and squash are what the inventory declares; so is the owner, unless `owner` says what is really there: {user, group, mode}.
-    `read` and `write` include entering the folder.
+    `nas_groups` are the groups that this uid has on the NAS, where the server counts those and not the client's: manage-gids of mountd, the default of
+    Debian and Ubuntu. The gid is the client's all the same. `read` and `write` include entering the folder.
     """
     if action not in ACTIONS:
         raise ValueError(f"action is {action}. Use read, write or chown.")
@@ -43,7 +52,7 @@ def can(uid: int, gid: int, groups: Iterable[int], export: Mapping[str, Any], ac
         if action == "chown":
             return Answer(False, "an SMB mount has the owner that the mount options give it")
         return Answer(None, "on SMB the account that mounts the share decides")
-    user, group, all_groups = seen_as(uid, gid, groups, wanted)
+    user, group, all_groups = seen_as(uid, gid, groups, wanted, nas_groups)
     who = f"uid {uid} arrives as {user}" if user != uid else f"uid {uid}"
     if user == 0:
         return Answer(True, f"{who}, and root may {action}", user, group)
@@ -61,12 +70,14 @@ def can(uid: int, gid: int, groups: Iterable[int], export: Mapping[str, Any], ac
     return Answer(allowed, f"{who}, and {has['user']}:{has['group']} {mode} {'lets' if allowed else 'does not let'} it {action}", user, group)
 
 
-def seen_as(uid: int, gid: int, groups: Iterable[int], export: Mapping[str, Any]) -> tuple[int | str, int | str, set[int | str]]:
+def seen_as(
+    uid: int, gid: int, groups: Iterable[int], export: Mapping[str, Any], nas_groups: Iterable[int] | None = None
+) -> tuple[int | str, int | str, set[int | str]]:
     """Who the NAS takes an NFS client's process for: user, group, and all groups, after squashing as nfsd does it."""
     wanted = normalise(export)
     anonymous_user = NOBODY if wanted["map_user"] is None else wanted["map_user"]
     anonymous_group = NOBODY if wanted["map_group"] is None else wanted["map_group"]
-    sent: list[int | str] = [gid, *list(groups)[:_MAX_GROUPS]]
+    sent: list[int | str] = [gid, *(list(groups)[:_MAX_GROUPS] if nas_groups is None else nas_groups)]
     if wanted["squash"] == "all":
         return anonymous_user, anonymous_group, {anonymous_group}
     if wanted["squash"] == "root":  # nfsd squashes uid 0, gid 0 and group 0 each on its own

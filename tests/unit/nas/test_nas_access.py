@@ -18,10 +18,11 @@ EXPORT = {"name": "photos", "dataset": "tank/photos", "clients": ["192.0.2.0/24"
 @pytest.mark.parametrize("row", TABLE["rows"], ids=lambda row: f"{row['export']} {row['uid']}:{row['gid']}")
 def test_a_row_of_the_table(row):
     export = EXPORT | {"owner": TABLE["owner"]} | row["export"]
-    user, group, _groups = nas_access.seen_as(row["uid"], row["gid"], row.get("groups", []), export)
+    user, group, _groups = nas_access.seen_as(row["uid"], row["gid"], row.get("groups", []), export, row.get("nas_groups"))
     assert f"{user}:{group}" == row["arrives"]
     for action in nas_access.ACTIONS:
-        assert nas_access.can(row["uid"], row["gid"], row.get("groups", []), export, action).allowed is row[action], action
+        answer = nas_access.can(row["uid"], row["gid"], row.get("groups", []), export, action, nas_groups=row.get("nas_groups"))
+        assert answer.allowed is row[action], action
 
 
 def test_the_table_has_every_squash_with_and_without_a_map():
