@@ -200,7 +200,8 @@ def nas_access() -> str:
         export = yaml.safe_dump(row["export"], default_flow_style=True, sort_keys=False, width=1000).strip()[1:-1]
         groups = f", group {', '.join(str(group) for group in row['groups'])}" if row.get("groups") else ""
         if "nas_groups" in row:
-            groups += f"; on a NAS with manage-gids {f'in group {row["nas_groups"][0]}' if row['nas_groups'] else 'in no group'}"
+            there = f"in group {row['nas_groups'][0]}" if row["nas_groups"] else "in no group"
+            groups += f"; {there} on a NAS with manage-gids"
         may = " | ".join("yes" if row[action] else "no" for action in ("read", "write", "chown"))
         lines.append(f"| `{export}` | {row['uid']}:{row['gid']}{groups} | {row['arrives']} | {may} |")
     return "\n".join(lines)
