@@ -54,7 +54,8 @@ class ActionModule(ActionBase):
         nas = {name: {key: hostvars[name].get(key) for key in ("nas_provider", "__nas_verified")} for name in variables.get("groups", {}).get("nas", [])}
         check = bool(self._task.check_mode)
         lines = summary.rows(instance, nas, options["applied"], options["configured"], options["reached"], check, options["initialized"])
-        text = summary.render(summary.heading(instance, check), lines, [] if check else self._next_steps(instance, variables))
+        steps = summary.nas_steps(nas) + ([] if check else self._next_steps(instance, variables))
+        text = summary.render(summary.heading(instance, check), lines, steps)
         self._display.display(text, color=C.COLOR_OK)
         return {"changed": False, "summary": text.splitlines()}
 

@@ -37,7 +37,13 @@ def nas_rows(hosts: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         else:
             state = "not visited in this run"
         rows.append(("NAS", f"{name} ({kind})  {state}"))
+        rows += [("NAS", f"  {finding['message']}") for finding in verified.get("findings") or []]
     return rows
+
+
+def nas_steps(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What a person has still to do for each NAS: what the role could not do by itself, such as the sentinels of somebody else's."""
+    return [f"{name}: {step}" for name, host in hosts.items() for step in (host.get("__nas_verified") or {}).get("next") or []]
 
 
 def volumes_text(volumes: Sequence[Mapping[str, Any]]) -> str:

@@ -48,12 +48,12 @@ def resolve(entries: Iterable[Mapping[str, Any]], instance: str, nas: Iterable[M
     result = [normalise(entry, instance) for entry in entries]
     for volume in result:
         if volume["nfs"]:
-            volume["nfs"] = nfs_source(volume["nfs"]["export"], hosts)
+            volume["nfs"] = nfs_source(volume["nfs"]["export"], hosts, volume["nfs"].get("subpath"))
     return sorted(result, key=lambda volume: volume["mount"])
 
 
-def nfs_source(name: str, nas: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The server and path of the export that has this name, among the variables of the NAS hosts."""
+def nfs_source(name: str, nas: Iterable[Mapping[str, Any]], subpath: str | None = None) -> dict[str, str]:
+    """The server and path of the export that has this name, or of a folder below its root, among the variables of the NAS hosts."""
     known: list[str] = []
     found: list[tuple[str, dict[str, str]]] = []
     for host in nas:
@@ -66,7 +66,8 @@ def nfs_source(name: str, nas: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         raise ValueError(f"No host of the group nas exports {name}. Use one of its exports ({exports}), or add {name} to nas_exports.")
     if len(found) > 1:
         raise ValueError(f"Several hosts of the group nas export {name}: {', '.join(host for host, _source in found)}. Give each export a name of its own.")
-    return found[0][1]
+    source = found[0][1]
+    return source | {"path": f"{source['path'].rstrip('/')}/{subpath}"} if subpath else source
 
 
 def media_location(entries: Iterable[Mapping[str, Any]], version: str) -> str:

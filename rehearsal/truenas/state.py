@@ -131,6 +131,8 @@ def _new_state(host: str) -> dict[str, Any]:
         "groups": [{"gid": 0, "group": "root"}, {"gid": 568, "group": "apps"}, {"gid": nas.NOBODY, "group": "nogroup"}],
         "snapshot_tasks": [],
         "roles": ["FULL_ADMIN"],  # of the user of the API key
+        "full": False,  # whether the pools have no space left
+        "failing": None,  # a method that fails: filesystem.setperm, filesystem.chown or service.start
         "mounting": [],  # NFSv4 clients: {address}
         "mounting_nfs3": [],  # {address, path}
     }

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..nas import normalise, parse_size, sentinel_places
+from ..nas import SENTINELS, normalise, parse_size, sentinel_places
 from .look import ancestors, below, place_of
 from .shares import plan_share
 from .versions import Dialect
@@ -264,7 +264,7 @@ def _plan_sentinels(made: Plan, export: dict[str, Any], seen: Mapping[str, Any],
     for place in sentinel_places(export, "truenas", list(owners)):
         if not new and (there := folders.get(place)) and there["type"] == "DIRECTORY":
             continue
-        dataset = owners.get(place.rpartition("/.immich-guard/")[0], export["dataset"])
+        dataset = owners.get(place.rpartition(f"/{SENTINELS}/")[0], export["dataset"])
         if (datasets.get(dataset, {}).get("readonly") or {}).get("value") == "ON":
             made.sentinels_ok = False
             made.warn(

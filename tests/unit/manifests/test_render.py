@@ -102,6 +102,12 @@ def test_an_nfs_volume_is_kept_and_meant_for_its_claim_only(render: Render) -> N
     assert "hard" in volume["mountOptions"]
 
 
+def test_a_volume_is_the_folder_of_an_export_that_it_names(render: Render) -> None:
+    family = MEDIA | {"nfs": {"export": "immich", "subpath": "family/upload"}}
+    volume = render("storage", immich_volumes=[family]).one("PersistentVolume", "immich-immich-media")
+    assert volume["spec"]["nfs"] == {"server": "192.0.2.10", "path": "/mnt/tank/immich/family/upload", "readOnly": False}
+
+
 def test_a_storage_class_makes_a_claim_and_no_volume(render: Render) -> None:
     objects = render("storage", immich_volumes=[THUMBS])
     assert [(item["kind"], item["spec"]["storageClassName"]) for item in objects] == [("PersistentVolumeClaim", "longhorn")]

@@ -35,6 +35,10 @@ def test_an_export_becomes_server_and_path(export: str, source: dict[str, str]) 
     assert volumes.nfs_source(export, [TANK, SYNOLOGY]) == source
 
 
+def test_a_subpath_is_a_folder_below_the_export() -> None:
+    assert volumes.nfs_source("homes", [TANK, SYNOLOGY], "family")["path"] == "/volume1/homes/family"
+
+
 def test_an_unknown_export_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"exports photo\. Use one of its exports \(homes, immich, photos\)"):
         volumes.nfs_source("photo", [TANK, SYNOLOGY])

@@ -31,6 +31,27 @@ def test_an_export_over_smb(homelab: Homelab) -> None:
     assert homelab.errors() == ["immich_volumes[2] (photos): export photos of NAS tank is SMB, which this release cannot mount. Export it over NFS."]
 
 
+def test_a_subpath_that_the_export_does_not_declare(homelab: Homelab) -> None:
+    homelab.volumes[0]["nfs"]["subpath"] = "famly"
+    assert homelab.errors() == [
+        "immich_volumes[0] (media): export immich of NAS tank has no subpath famly. It has no subpaths. Add it there, or correct nfs.subpath."
+    ]
+    homelab.exports[1]["subpaths"] = ["family"]
+    assert "It has subpaths family. Did you mean family? Add it there, or correct nfs.subpath." in homelab.errors()[0]
+    homelab.volumes[0]["nfs"]["subpath"] = "family"
+    assert homelab.errors() == []
+
+
+def test_two_instances_in_two_folders_of_one_export(homelab: Homelab) -> None:
+    homelab.exports[1]["subpaths"] = ["photos", "family"]
+    other = homelab.second_instance()["immich_volumes"]
+    other[0] = {"name": "media", "mount": "/data", "size": "1Ti", "nfs": {"export": "immich", "subpath": "family"}}
+    homelab.volumes[0]["nfs"]["subpath"] = "photos"
+    assert homelab.errors() == []
+    del other[0]["nfs"]["subpath"]
+    assert "immich_volumes[0] (media) of photos is in the folder of immich_volumes[0] (media) of family" in homelab.errors()[0]
+
+
 def test_two_backends_on_one_volume(homelab: Homelab) -> None:
     homelab.volumes[0]["storage_class"] = "longhorn"
     assert homelab.errors() == [

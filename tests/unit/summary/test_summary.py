@@ -84,10 +84,25 @@ def test_what_left_the_inventory_is_kept_and_named():
     ("verified", "expected"),
     [
         ({"skipped": "a NAS over ssh is not played in a rehearsal"}, "not verified: a NAS over ssh is not played in a rehearsal"),
-        ({"exports": 1, "sentinels_ok": False, "findings": ["x"]}, "1 export, a sentinel is missing: no guarded scan before it is there, 1 finding"),
+        ({"exports": 1, "findings": [{"message": "x"}]}, "1 export, a sentinel is missing: no guarded scan before it is there, 1 finding"),
         ({"exports": 2, "sentinels_ok": True, "findings": [], "planned": 7}, "2 exports, 7 things to be made or changed"),
         (None, "not visited in this run"),
     ],
 )
 def test_a_nas_line_never_claims_more_than_was_seen(verified, expected):
     assert expected in render(nas={"tank": {"nas_provider": "nixos", "__nas_verified": verified}})
+
+
+def test_what_was_found_on_a_nas_and_what_is_left_to_do_there_are_said():
+    finding = {"export": "photos", "severity": "warning", "message": "tank, export photos: the dataset tank/photos/2020 has no share of its own."}
+    nas = {
+        "tank": {"nas_provider": "truenas", "__nas_verified": {"exports": 2, "sentinels_ok": True, "findings": [finding]}},
+        "unas": {"nas_provider": "none", "__nas_verified": {"skipped": "only looked at", "next": ["sudo mkdir -p /volume1/photos/.immich-guard/photos"]}},
+        "attic": {"nas_provider": "linux"},
+    }
+    lines = render(nas=nas).splitlines()
+    assert lines[1:3] == [
+        "  NAS         tank (TrueNAS)  2 exports, sentinels in place, 1 finding",
+        "                tank, export photos: the dataset tank/photos/2020 has no share of its own.",
+    ]
+    assert summary.nas_steps(nas) == ["unas: sudo mkdir -p /volume1/photos/.immich-guard/photos"]

@@ -60,7 +60,7 @@ def folder_of(inventory: Inventory, volume: Item) -> Folder | None:
     if export is None or export.item.get("protocol") == "smb":
         return None
     address = nas.export_address({"inventory_hostname": export.nas.name, **export.nas.values}, export.item.value)
-    return Folder(address, parts(nas.nfs_path(export.item.value, nas.provider_of(export.nas.values))))
+    return Folder(address, parts(nas.nfs_path(export.item.value, nas.provider_of(export.nas.values))) + parts(_subpath(volume)))
 
 
 def parts(path: str) -> tuple[str, ...]:
@@ -158,6 +158,16 @@ def known_exports(inventory: Inventory) -> Iterator[Problem]:
                 yield volume.problem(f"export {name} is on {where}. Give the exports different names.", "nfs", "export")
             elif found and found[0].item.get("protocol") == "smb":
                 yield volume.problem(f"{found[0]} is SMB, which this release cannot mount. Export it over NFS.", "nfs", "export")
+
+
+def known_subpaths(inventory: Inventory) -> Iterator[Problem]:
+    """A volume that mounts a folder of an export names one that the export declares: those exist, and have a sentinel."""
+    for _host, volume, export in _exported(inventory):
+        subpath, declared = _subpath(volume), nas.normalise(export.item.value)["subpaths"]
+        if subpath and subpath not in declared:
+            offered = f"It has subpaths {listed(declared)}." if declared else "It has no subpaths."
+            meant = did_you_mean(subpath, declared)
+            yield volume.problem(f"{export} has no subpath {subpath}. {offered}{meant} Add it there, or correct nfs.subpath.", "nfs", "subpath")
 
 
 def access_matches(inventory: Inventory) -> Iterator[Problem]:
@@ -275,6 +285,10 @@ def _export_name(volume: Item) -> str:
     return str((volume.get("nfs") or {}).get("export") or "")
 
 
+def _subpath(volume: Item) -> str:
+    return str((volume.get("nfs") or {}).get("subpath") or "")
+
+
 def _exported(inventory: Inventory) -> Iterator[tuple[Host, Item, Export]]:
     """Every volume whose export is found and makes sense."""
     for host in inventory.instances:
@@ -284,4 +298,4 @@ def _exported(inventory: Inventory) -> Iterator[tuple[Host, Item, Export]]:
                 yield host, volume, export
 
 
-RULES = (one_backend, needs, access_modes, known_exports, access_matches, owner_matches, mounts, media, not_shared, unique_names)
+RULES = (one_backend, needs, access_modes, known_exports, known_subpaths, access_matches, owner_matches, mounts, media, not_shared, unique_names)
