@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 MODULES: dict[str, dict[str, Any]] = {
@@ -24,8 +26,25 @@ MODULES: dict[str, dict[str, Any]] = {
     "user": {"users": [{"email": "a@example.net", "name": "A", "password": "secret-123"}]},
 }
 
-# these wait until a queue is idle, or a mode ends, which an odd answer never says
-BOUNDED: dict[str, dict[str, Any]] = dict.fromkeys(("database_backup", "library_scan", "maintenance", "queue"), {"wait_timeout": 0})
+# other options, which lead to other requests
+FURTHER: dict[str, tuple[dict[str, Any], ...]] = {
+    "api_key": ({"name": "x", "permissions": ["library.read"]}, {"name": "x", "state": "absent"}, {"name": "y", "permissions": ["all"]}),
+    "database_backup": ({"max_age": 26},),
+    "integrity_info": ({"types": ["missing_file", "untracked_file"]},),
+    "library": ({"name": "y", "owner": "admin@example.net", "import_paths": ["/b"]}, {"name": "y", "owner": "admin@example.net", "state": "absent"}),
+    "library_scan": ({"max_age": 1, "processing": True}, {"name": "y", "wait": False}),
+    "maintenance": ({"enabled": True},),
+    "queue": (
+        {"name": "smartSearch", "state": "started", "wait": True},
+        {"name": "library", "state": "emptied", "failed": True},
+        {"state": "idle"},
+    ),
+    "server_info": ({"statistics": True},),
+    "user": (
+        {"users": [{"email": "admin@example.net", "name": "B", "quota": "1Gi"}]},
+        {"users": [{"email": "admin@example.net", "state": "absent"}]},
+    ),
+}
 
 _USER = {
     "id": "u",
@@ -40,13 +59,29 @@ _USER = {
 _LIBRARY = {"id": "l", "name": "y", "ownerId": "u", "importPaths": ["/a"], "exclusionPatterns": [], "refreshedAt": None}
 _KEY = {"id": "k", "name": "x", "permissions": ["all"]}
 _COUNTS = {"active": 0, "completed": 1, "failed": 0, "delayed": 0, "waiting": 0, "paused": 0}
+_QUEUES = ("library", "backupDatabase", "smartSearch", "sidecar", "metadataExtraction", "thumbnailGeneration")
 
 
 def _settings(days: int, scans: bool) -> dict[str, Any]:
     return {"trash": {"days": days}, "library": {"scan": {"enabled": scans, "cronExpression": "x"}, "watch": {"enabled": scans}}}
 
 
-# by path, or by method and path: the calls that the modules make with their options of MODULES
+def ways(name: str) -> list[dict[str, Any]]:
+    """List all options to run a module with."""
+    return [MODULES[name], *FURTHER.get(name, ())]
+
+
+@contextmanager
+def case(**what: Any) -> Iterator[None]:
+    """Say which of many cases in one test went wrong."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"in the case {what}")
+        raise
+
+
+# by path, or by method and path: the calls that the modules make in all their ways
 GOOD: dict[str, Any] = {
     "/api/server/version": {"major": 3, "minor": 3, "patch": 5},
     "/api/server/config": {"isInitialized": True, "isOnboarded": True},
@@ -58,20 +93,24 @@ GOOD: dict[str, Any] = {
     "/api/api-keys/me": _KEY,
     "/api/api-keys": [_KEY],
     "POST /api/api-keys": {"apiKey": _KEY, "secret": "s3cret"},
+    "PUT /api/api-keys/k": _KEY,
     "/api/auth/login": {"accessToken": "t", "isAdmin": True, "userId": "u"},
     "/api/admin/users": [_USER],
+    "/api/admin/users/u": _USER,
     "/api/admin/users/u/statistics": {"images": 1, "videos": 2, "total": 3},
     "/api/libraries": [_LIBRARY],
     "POST /api/libraries": _LIBRARY,
     "/api/libraries/l": _LIBRARY,
     "/api/libraries/l/statistics": {"photos": 1, "videos": 2, "total": 3, "usage": 4},
     "/api/libraries/l/validate": {"importPaths": [{"importPath": "/a", "isValid": True}]},
-    "/api/queues": [{"name": name, "isPaused": False, "statistics": _COUNTS} for name in ("library", "backupDatabase")],
+    "/api/queues": [{"name": name, "isPaused": False, "statistics": _COUNTS} for name in _QUEUES],
     "/api/queues/library": {"name": "library", "isPaused": True, "statistics": _COUNTS},
-    "/api/jobs": {"library": {"jobCounts": _COUNTS, "queueStatus": {"isActive": False, "isPaused": False}}},
+    "GET /api/jobs": {name: {"jobCounts": _COUNTS, "queueStatus": {"isActive": False, "isPaused": False}} for name in _QUEUES},
     "/api/admin/database-backups": {"backups": [{"filename": "immich-db-backup-20260101T020000-v3.3.5-pg17.sql.gz", "filesize": 9, "timezone": "UTC"}]},
     "/api/admin/integrity/summary": {"missing_file": 0, "untracked_file": 1, "checksum_mismatch": 0},
     "/api/admin/integrity/report": {"items": [{"id": "r", "path": "/data/x", "type": "untracked_file"}]},
     "/api/admin/config": _settings(30, True),
     "PUT /api/admin/config": _settings(3, False),
+    "/api/system-config": _settings(30, True),
+    "PUT /api/system-config": _settings(3, False),
 }

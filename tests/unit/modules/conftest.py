@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.immich import waiting
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
 from module_runner import Result, Run, run_module
 
@@ -18,6 +19,33 @@ __all__ = ["run_module"]  # a fixture
 
 DIALECTS = ["2.5.5", "3.1.0", "3.3.5"]
 EMAIL, PASSWORD = "admin@example.net", "correct-horse-1"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits looks often."""
+    monkeypatch.setattr(waiting, "POLL_S", 0.01)
+
+
+class Clock:
+    """Five minutes pass at every sleep, and none in between."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds: float) -> None:
+        self.now += 300
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for what never comes gives up at once."""
+    monkeypatch.setattr(waiting, "time", Clock())
 
 
 @pytest.fixture(params=DIALECTS)

@@ -9,13 +9,8 @@ import datetime
 from typing import Any
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.immich import backups, waiting
+from ansible_collections.homelab.immich.plugins.module_utils.immich import backups
 from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "POLL_S", 0.01)
 
 
 def lists(immich: Any) -> bool:

@@ -10,12 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.immich import waiting
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "POLL_S", 0.01)
 
 
 @pytest.fixture

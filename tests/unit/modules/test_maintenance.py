@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.immich import server, waiting
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "POLL_S", 0.01)
+from ansible_collections.homelab.immich.plugins.module_utils.immich import server
 
 
 def test_there_and_back_again(immich: Any) -> None:

@@ -7,14 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.immich import waiting
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "POLL_S", 0.01)
-
 
 def one(result: Any, name: str) -> dict[str, Any]:
     return next(queue for queue in result["queues"] if queue["name"] == name)
