@@ -19,8 +19,8 @@ from .transport import Response, Transport, TransportError
 from .versions import Capabilities, Version, VersionError, capabilities, since
 
 _READS = ("GET", "HEAD")
-# a PUT replaces a whole object: sending it twice does no more than once
-_REPEATABLE = (*_READS, "PUT")
+# a PUT replaces something: sending it twice does no more than once, but for this one, which may start a queue
+_COMMAND = re.compile(r"/api/jobs/[^/]+")
 # refused before anything was done
 _REFUSED_UNDONE = 429
 _SESSION_PATHS = ("/auth/login", "/auth/logout")
@@ -155,6 +155,7 @@ class Client:
     def _send(self, method: str, target: str, body: bytes | None, failed: str) -> Response:
         """Send, and send again what does no harm twice, until the timeout."""
         headers = self._headers(body)
+        repeatable = method in _READS or (method == "PUT" and not _COMMAND.fullmatch(target))
         end = time.monotonic() + self._timeout
         for attempt in range(1, _ATTEMPTS + 1):
             self.requests += 1
@@ -164,9 +165,9 @@ class Client:
             try:
                 response = self._transport.send(method, target, headers, body, self._timeout if attempt == 1 else max(end - time.monotonic(), 0.001))
             except TransportError as error:
-                problem, again = error, method in _REPEATABLE or not error.sent
+                problem, again = error, repeatable or not error.sent
             else:
-                again = response.status == _REFUSED_UNDONE or (response.status in NOT_READY and method in _REPEATABLE)
+                again = response.status == _REFUSED_UNDONE or (response.status in NOT_READY and repeatable)
                 delay = max(delay, retry_after(response))
             if not again or attempt == _ATTEMPTS or time.monotonic() + delay >= end:
                 if problem is not None:

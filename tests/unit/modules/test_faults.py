@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.immich.module import CONNECTION_SPEC
 from ansible_collections.homelab.immich.rehearsal.immich.faults import Faults
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
 from module_runner import Result, Run
@@ -85,10 +87,11 @@ def test_nobody_listens(immich: Immich, name: str) -> None:
 
 
 @each_module
-def test_an_answer_that_comes_too_late(immich: Immich, name: str) -> None:
-    immich.server.faults.slow_headers(1.5, FOR_EVER)
+def test_an_answer_that_comes_too_late(immich: Immich, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(CONNECTION_SPEC, "timeout", {"type": "float"})
+    immich.server.faults.slow_headers(0.3, FOR_EVER)
     started = time.monotonic()
-    sentence(immich.run(name, timeout=1, **OPTIONS[name]), immich.server.url, "no answer within 1 s")
+    sentence(immich.run(name, timeout=0.1, **OPTIONS[name]), immich.server.url, "no answer within 0.1 s")
     assert time.monotonic() - started < 3
 
 
@@ -102,13 +105,18 @@ def test_a_wrong_key(immich: Immich, name: str) -> None:
     assert "nobody-may-see" not in result.output and not immich.server.mutations
 
 
+@pytest.fixture(scope="module", params=["expired", "valid"])
+def secure(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server("3.3.5", {}, tmp_path_factory.mktemp("secure"), tls=request.param) as running:
+        yield running
+
+
 @each_module
-@pytest.mark.parametrize("kind", ["expired", "untrusted"])
-def test_a_certificate_that_is_not_good(run_module: Run, tmp_path: Path, name: str, kind: str) -> None:
-    with Server("3.3.5", {}, tmp_path, tls="expired" if kind == "expired" else "valid") as immich:
-        result = run_module(name, url=immich.url, api_key="k", **OPTIONS[name], **({"ca_cert": str(immich.ca)} if kind == "expired" else {}))
-        sentence(result, immich.url, "its TLS certificate", "has expired; renew it" if kind == "expired" else "give ca_cert")
-        assert immich.requests == []
+def test_a_certificate_that_is_not_good(run_module: Run, secure: Server, request: pytest.FixtureRequest, name: str) -> None:
+    expired = request.node.callspec.params["secure"] == "expired"
+    result = run_module(name, url=secure.url, api_key="k", **MODULES[name], **({"ca_cert": str(secure.ca)} if expired else {}))
+    sentence(result, secure.url, "its TLS certificate", "has expired; renew it" if expired else "give ca_cert")
+    assert secure.requests == []
 
 
 # --- what passes is waited for, and nothing is done twice
@@ -123,34 +131,90 @@ def test_a_server_that_restarts_is_waited_for(immich: Immich, name: str, check: 
     assert immich.server.faults.waiting == [] or name == "maintenance"
 
 
+# by module: options that make something new, whatever the name, and the request that does it
 WRITES: dict[str, tuple[Callable[[str], dict[str, Any]], str]] = {
-    "library": (lambda new: {"name": new, "owner": EMAIL, "import_paths": ["/mnt/photos"], "allow_overlap": True}, "POST /api/libraries$"),
-    "user": (lambda new: {"users": [{"email": f"{new}@example.net", "name": new, "password": "secret-123"}]}, "POST /api/admin/users$"),
     "api_key": (lambda new: {"name": new, "permissions": ["library.read"], **SESSION}, "POST /api/api-keys$"),
+    "database_backup": (lambda new: {"wait": False}, "POST /api/jobs$"),
+    "library": (lambda new: {"name": new, "owner": EMAIL, "import_paths": ["/mnt/photos"], "allow_overlap": True}, "POST /api/libraries$"),
+    "library_scan": (lambda new: {"name": "NAS", "wait": False}, "POST /api/libraries/[^/]+/scan$"),
+    # there is no other way to start one, and a second start is refused, or a second run
+    "queue": (lambda new: {"name": "smartSearch", "state": "started"}, "PUT /api/jobs/smartSearch$"),
+    "user": (lambda new: {"users": [{"email": f"{new}@example.net", "name": new, "password": "secret-123"}]}, "POST /api/admin/users$"),
 }
+
+
+def sent(server: Server, call: str) -> int:
+    return len([request for request in server.requests if re.search(call, f"{request.method} {request.path}")])
+
+
+@pytest.fixture
+def writing(immich: Immich) -> Immich:
+    """With a library to scan, and no job left."""
+    if "NAS" not in [library["name"] for library in immich.db["libraries"].values()]:
+        assert immich.run("library", name="NAS", owner=EMAIL, import_paths=["/mnt/photos"], allow_overlap=True).changed
+    assert not immich.run("queue", name="library", state="resumed").failed
+    immich.server.wait()
+    immich.server.requests.clear()
+    return immich
 
 
 @pytest.mark.parametrize("name", WRITES)
 @pytest.mark.parametrize("how", ["reset_in_body", "reset", "bad_gateway", "truncated"])
-def test_what_may_have_been_made_is_not_made_again(immich: Immich, name: str, how: str) -> None:
+def test_what_may_have_been_done_is_not_done_again(writing: Immich, name: str, how: str) -> None:
     options, call = WRITES[name]
-    getattr(immich.server.faults, how)(on=call)
-    sentence(immich.run(name, **options(how)), immich.server.url)
-    method, path = call.rstrip("$").split()
-    assert len([request for request in immich.server.requests if (request.method, request.path) == (method, path)]) == 1
+    getattr(writing.server.faults, how)(on=call)
+    sentence(writing.run(name, **options(how)), writing.server.url)
+    assert sent(writing.server, call) == 1
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_what_was_refused_before_it_was_done_is_tried_again(immich: Immich, name: str) -> None:
+def test_what_was_refused_before_it_was_done_is_tried_again(writing: Immich, name: str) -> None:
     options, call = WRITES[name]
-    immich.server.faults.too_many_requests(0, 2, on=call)
-    assert immich.run(name, **options("late")).changed
+    writing.server.faults.too_many_requests(0, 2, on=call)
+    assert writing.run(name, **options("late")).changed and sent(writing.server, call) == 3
 
 
-def test_a_replacement_is_sent_again(immich: Immich) -> None:
-    immich.server.faults.reset_in_body(2, on="PUT ")
-    assert immich.run("system_config", settings={"trash": {"days": 77}}).changed
-    assert not immich.run("system_config", settings={"trash": {"days": 77}}).changed
+# by module: options that replace something, another thing each time, and the request that does it
+REPLACES: dict[str, tuple[Callable[[int], dict[str, Any]], str]] = {
+    "queue": (lambda number: {"name": "library", "state": "paused" if number else "resumed"}, "PUT /api/queues/library$"),
+    "scan_schedule": (lambda number: {"enabled": True, "cron": f"{number} 4 * * *"}, "PUT /api/admin/config$"),
+    "system_config": (lambda number: {"settings": {"trash": {"days": 70 + number}}}, "PUT /api/admin/config$"),
+    "user": (lambda number: {"users": [{"email": EMAIL, "quota": f"{number + 1}Gi"}]}, "PUT /api/admin/users/[^/]+$"),
+}
+
+
+@pytest.mark.parametrize("name", REPLACES)
+def test_a_replacement_is_sent_again_and_not_for_ever(writing: Immich, name: str) -> None:
+    options, call = REPLACES[name]
+    writing.run(name, **options(0))
+    writing.server.faults.reset_in_body(2, on=call)
+    assert writing.run(name, **options(1)).changed
+    assert not writing.run(name, **options(1)).changed
+    writing.server.faults.bad_gateway(FOR_EVER, on=call)
+    writing.server.requests.clear()
+    sentence(writing.run(name, **options(0)), writing.server.url, "answered 502")
+    assert sent(writing.server, call) == 5
+
+
+def test_an_account_of_which_the_answer_was_lost_is_there_the_next_time(run_module: Run, tmp_path: Path) -> None:
+    with Server("3.3.5", {}, tmp_path) as server:
+        server.faults.reset_in_body(on="admin-sign-up")
+        options = {"url": server.url, "email": EMAIL, "password": PASSWORD}
+        sentence(run_module("admin", **options), server.url, "Could not make the administrator", "the answer broke off")
+        assert sent(server, "admin-sign-up") == 1
+        again = run_module("admin", **options)
+        assert again["authenticated_by"] == "session" and list(again.after) == ["first-run wizard"]
+
+
+def test_maintenance_mode_of_which_the_answer_was_lost_is_not_started_again(run_module: Run, tmp_path: Path) -> None:
+    with Server("3.3.5", {}, tmp_path) as server:
+        immich = Immich(server, "", run_module)
+        immich.log_in("admin")
+        server.faults.reset_in_body(on="POST /api/admin/maintenance")
+        sentence(immich.log_in("maintenance", enabled=True), server.url, "Could not start maintenance mode", "the answer broke off")
+        assert sent(server, "POST /api/admin/maintenance$") == 1
+        server.ready()
+        assert "run immich-admin disable-maintenance-mode" in immich.log_in("maintenance", enabled=False).message
 
 
 def test_a_server_that_is_not_ready_says_so_by_a_page_through_the_service_proxy(immich: Immich) -> None:
