@@ -74,6 +74,19 @@ def test_key_of_least_privilege(immich: Any) -> None:
     assert not immich.logged_in("api_key", api_key=key, name=f"{immich.mark} least", purposes=["libraries"]).changed
 
 
+def test_rotation(immich: Any) -> None:
+    """a key gets a new secret: the old one ends, name and permissions stay"""
+    named = {"name": f"{immich.mark} rotated", "permissions": ["all"]}
+    old = immich.logged_in("api_key", **named)["secret"]
+    assert immich.logged_in("api_key", check=True, api_key=old, rotate=True, **named).changed
+    new = immich.logged_in("api_key", api_key=old, rotate=True, **named)["secret"]
+    assert immich.run("library_info", api_key=new)["libraries"] == []
+    assert "API key" in immich.run("library_info", api_key=old).message
+    assert not immich.logged_in("api_key", api_key=new, **named).changed
+    assert immich.logged_in("api_key", state="absent", name=named["name"]).changed
+    assert not immich.logged_in("api_key", state="absent", name=named["name"]).changed
+
+
 def test_library(immich: Any) -> None:
     """a library is made, changed, found again and removed"""
     (immich.photos / "2024").mkdir()
@@ -148,6 +161,14 @@ def test_queue(immich: Any) -> None:
     assert immich.run("queue", name="thumbnailGeneration", state="resumed").changed
 
 
+def test_work(immich: Any, indexed: list[Path]) -> None:
+    """a queue goes through all assets again, and is waited for"""
+    immich.run("queue", state="idle")
+    assert immich.run("queue", name="metadataExtraction", state="started", force=True, wait=True).changed
+    (queue,) = immich.run("queue_info", name="metadataExtraction")["queues"]
+    assert queue["idle"]
+
+
 def test_server_info(immich: Any) -> None:
     """the server says its version, and who owns its settings"""
     info = immich.run("server_info")
@@ -161,3 +182,39 @@ def test_backup(immich: Any) -> None:
     assert made.changed
     if immich.version >= (2, 5, 0):
         assert made["backup"]["filename"] in [entry["filename"] for entry in immich.ask("GET", "/admin/database-backups")["backups"]]
+
+
+def test_good_backup(immich: Any) -> None:
+    """a backup that is young enough will do, and no other is made"""
+    if immich.version < (2, 5, 0):
+        assert immich.run("database_backup", max_age=1).changed  # nobody can tell the age
+        pytest.skip("the server does not list its backups")
+    made = immich.run("database_backup")["backup"]["filename"]
+    again = immich.run("database_backup", max_age=1)
+    assert (again.changed, again["backup"]["filename"]) == (False, made)
+
+
+def test_integrity(immich: Any) -> None:
+    """what the integrity checks found is counted and listed"""
+    result = immich.run("integrity_info", types=["missing_file"])
+    if immich.version < (3, 0, 0):
+        immich.cannot(result, "integrity", "3.0")
+    assert set(result["summary"]) == {"missing_file", "untracked_file", "checksum_mismatch"}
+    assert len(result["findings"]) == result["summary"]["missing_file"]
+
+
+def test_maintenance(immich: Any) -> None:
+    """maintenance mode begins, is seen, and ends with its token only"""
+    if immich.version < (2, 3, 0):
+        immich.cannot(immich.run("maintenance", enabled=True), "maintenance", "2.3")
+    assert immich.run("maintenance", enabled=True, check=True).changed
+    token = immich.run("maintenance", enabled=True)["token"]
+    try:
+        assert immich.run("server_info", api_key=None)["maintenance"] is True
+        assert not immich.run("maintenance", enabled=True).changed
+        assert "maintenance" in immich.run("library_info").message
+        assert "token" in immich.run("maintenance", enabled=False).message
+    finally:
+        assert immich.run("maintenance", enabled=False, token=token).changed
+    assert not immich.run("maintenance", enabled=False).changed
+    assert immich.run("library_info")["libraries"] == []
