@@ -67,7 +67,7 @@ test-nas: $(VENV)/.dev ## The nas role against real ZFS and NFS, in a machine un
 bench: $(VENV)/.dev ## Time site.yml against a looped task and a script, as ratios
 	@python tests/bench/bench.py
 
-docs: $(VENV)/.dev ## Write docs/variables.md and docs/versions.md from the code
+docs: $(VENV)/.dev ## Write the generated pages of docs/ from the code
 	@python docs/generate.py
 
 golden: $(VENV)/.dev ## Render the golden files again; read the diff before you commit it

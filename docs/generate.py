@@ -1,13 +1,20 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write docs/variables.md from the argument specs, docs/versions.md from the table of versions, and the tables of docs/nas.md from their functions and rows."""
+"""
+Write the pages of docs/ that the code can tell.
+
+docs/variables.md comes from the argument specs, docs/modules.md from the documentation of modules and plugins, docs/versions.md from the table of versions,
+and the tables of docs/nas.md from their functions and rows.
+"""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -207,7 +214,64 @@ def nas_access() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"variables.md": variables, "versions.md": versions, "nas.md": nas}
+def documentation(path: Path) -> dict[str, Any]:
+    """The DOCUMENTATION of a module or plugin, read without importing it."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
+            return yaml.safe_load(ast.literal_eval(node.value))
+    raise ValueError(f"{path} has no DOCUMENTATION")
+
+
+def plugins(folder: str, names: Callable[[str], bool] = lambda name: True) -> list[list[str]]:
+    """The rows of a kind of plugin: its name, linked to its file, and what it does."""
+    found = sorted(path for path in (ROOT / "plugins" / folder).glob("*.py") if names(path.stem))
+    return [[f"[`{path.stem}`](../plugins/{folder}/{path.name})", text(documentation(path)["short_description"])] for path in found]
+
+
+def modules() -> str:
+    """The page that lists everything a playbook can name."""
+    of_immich = set(yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]["immich"])
+    specs = {path.parts[-3]: yaml.safe_load(path.read_text())["argument_specs"] for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml"))}
+    roles = [[f"[`{name}`](../roles/{name}/meta/argument_specs.yml)", text(spec["main"]["short_description"])] for name, spec in specs.items()]
+    playbooks = []
+    for path in sorted((ROOT / "playbooks").glob("*.yml")):
+        first = next(line for line in path.read_text().splitlines() if line != "---")
+        playbooks.append([f"[`{path.stem}`](../playbooks/{path.name})", text(first.removeprefix("# "))])
+    head = ["Name", "What it does"]
+    return "\n".join(
+        [
+            """\
+# Modules, plugins, roles and playbooks
+
+Generated from their documentation by `make docs`. Everything is named with `homelab.immich.` before it.
+`make shell` gives a shell in which `ansible-doc homelab.immich.library` shows the whole page of a module: options, examples, what it returns.
+Each example is run by a test.
+
+## Playbooks
+
+`ansible-playbook homelab.immich.site -i my/inventory`
+""",
+            table(head, playbooks),
+            """\
+## Modules for Immich
+
+They work on a server of any version in [versions.md](versions.md), installed by whatever means. `module_defaults` of `group/homelab.immich.immich` give them
+all the same connection. `ansible-doc homelab.immich.library`
+""",
+            table(head, plugins("modules", lambda name: name in of_immich)),
+            "## Modules for the cluster, the NAS and the run itself\n\n`ansible-doc homelab.immich.apply`\n",
+            table(head, plugins("modules", lambda name: name not in of_immich)),
+            "## Lookups\n\n`ansible-doc -t lookup homelab.immich.manifests`\n",
+            table(head, plugins("lookup")),
+            "## Filters\n\n`ansible-doc -t filter homelab.immich.volumes`\n",
+            table(head, plugins("filter")),
+            "## Roles\n\n`site` composes them. Their variables: [variables.md](variables.md)\n",
+            table(head, roles),
+        ]
+    )
+
+
+PAGES = {"variables.md": variables, "modules.md": modules, "versions.md": versions, "nas.md": nas}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
