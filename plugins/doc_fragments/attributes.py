@@ -42,3 +42,18 @@ attributes:
     membership:
       - homelab.immich.immich
 """
+
+    # actions that do their work in Ansible's own process
+    CONTROL_NODE = r"""
+options: {}
+attributes:
+  action:
+    support: full
+    description: Runs on the control node, with the Python that runs Ansible.
+  connection:
+    support: none
+    description: The connection, C(become) and C(delegate_to) of a task change nothing.
+  async:
+    support: none
+    description: Shows progress instead.
+"""

@@ -104,6 +104,7 @@ author: homelab.immich contributors (@homelab-immich)
 extends_documentation_fragment:
   - homelab.immich.kubernetes
   - homelab.immich.attributes.read_only
+  - homelab.immich.attributes.control_node
 """
 
 EXAMPLES = r"""
@@ -150,66 +151,3 @@ problems:
   type: list
   elements: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
-
-WANTED = {
-    "instance": {"type": "str", "required": True},
-    "name": {"type": "str", "default": "immich"},
-    "namespace": {"type": "str", "required": True},
-    "version": {"type": "str", "required": True},
-    "database_provider": {"type": "str", "default": "cnpg"},
-    "database_cluster": {"type": "str", "default": ""},
-    "postgres": {"type": "str", "default": ""},
-    "vectorchord": {"type": "str", "default": ""},
-    "hosts": {"type": "list", "elements": "str", "default": []},
-    "url": {"type": "str", "default": ""},
-    "public_url": {"type": "str", "default": ""},
-    "storage_classes": {"type": "list", "elements": "str", "default": []},
-    "ingress_classes": {"type": "list", "elements": "str", "default": []},
-    "media_markers": {"type": "bool", "default": False},
-    "accept_existing_media": {"type": "bool", "default": False},
-    "accept_cluster": {"type": "str", "default": ""},
-    "accept_moved_volumes": {"type": "list", "elements": "str", "default": []},
-    "volumes": {"type": "list", "elements": "dict", "default": []},
-    "take_over": {"type": "list", "elements": "str", "default": []},
-}
-REACH = {
-    "memory": {"type": "path"},
-    "kubeconfig": {"type": "path"},
-    "context": {"type": "str", "required": True},
-    "rehearsal": {"type": "bool", "default": False},
-}
-
-
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(argument_spec={**WANTED, **REACH}, supports_check_mode=True)
-    params = module.params
-    wanted = identity.Wanted(**{name: params[name] for name in WANTED})
-    try:
-        client = Client(access(params["kubeconfig"], params["context"], params["rehearsal"]), read_only=True)
-        found = identity.look(client, wanted)
-        found.memory = memory.recall(params["memory"]) if params["memory"] else {}
-        problems = identity.problems(wanted, found) or identity.answering(wanted, found, params["rehearsal"])
-    except (ApiError, Unreachable, KubeconfigError, ValueError) as error:
-        module.fail_json(msg=f"The cluster of immich_context {params['context']} cannot be looked at: {error}")
-    for warning in identity.warnings(wanted, found):
-        module.warn(warning)
-    if problems:
-        module.fail_json(msg="\n".join(["Nothing was changed:", *(f"- {problem}" for problem in problems)]), problems=problems)
-    module.exit_json(
-        changed=False,
-        deployed=identity.deployed(wanted, found),
-        serving=identity.serving(wanted, found),
-        initialized=identity.initialized(wanted, found),
-        cluster_uid=found.cluster_uid,
-        versions=identity.running_versions(wanted, found),
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.homelab.immich.plugins.action import apply as action
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory, plan
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import access
-from ansible_collections.homelab.immich.plugins.modules import apply as module
 from harness import CHECKOUT, MUTATING, Homelab, audit
 
 NUMBERS = itertools.count(1)
@@ -37,7 +37,7 @@ def lab(tmp_path_factory):
 
 
 class Cluster:
-    """The module, run in a namespace of its own, and a hand to meddle."""
+    """Objects applied in a namespace of its own, and a hand to meddle."""
 
     def __init__(self, lab):
         self.lab = lab
@@ -81,23 +81,16 @@ class Cluster:
         wanted = {"accessModes": ["ReadWriteOnce"], "storageClassName": storage_class, "resources": {"requests": {"storage": size}}, **spec}
         return self.object("PersistentVolumeClaim", name, spec=wanted)
 
-    def apply(self, *objects, check=False, wait=False, take_over=(), prune=False, **more):
-        """Run the module as Ansible would."""
-        params = {
-            "objects": json.dumps(list(objects)),
-            "instance": self.namespace,
-            "name": "objects",
-            "take_over": list(take_over),
-            "prune": prune,
-            "wait": wait,
-            "wait_timeout": 20,
-            "only_wait": False,
-            "kubeconfig": None,
-            "context": "rehearsal",
-            "memory": None,
-            **more,
-        }
-        return module.run(self.connect(read_only=check), params, check)
+    def apply(self, *objects, check=False, wait=False, wait_timeout=20, take_over=(), prune=False, memory=None):
+        """Apply as the action does; its warnings come with the result."""
+        client = self.connect(read_only=check)
+        options = {"instance": self.namespace, "take_over": list(take_over), "prune": prune, "kubeconfig": None, "context": "rehearsal", "memory": memory}
+        steps, result, warnings = action.apply(client, action.plain(list(objects)), options, check)
+        try:
+            result |= action.wait(client, objects, steps, wait_timeout, print) if wait else {}
+        except action.GaveUp as error:
+            result |= {"ready": False, "pending": error.pending}
+        return result | {"warnings": warnings}
 
     def resource(self, item):
         return self.client.resource(item["apiVersion"], item["kind"])
@@ -321,7 +314,7 @@ def test_what_runs_with_the_old_values_of_a_secret_that_is_made_anew_is_restarte
         return wanted
 
     objects = [ready.secret(), using("database"), ready.deployment("other")]
-    assert ready.apply(*objects, wait=True)["renewed"] == []
+    assert ready.apply(*objects, wait=True)["warnings"] == []
     generations = [ready.live(item)["metadata"]["generation"] for item in objects[1:]]
     ready.delete(ready.secret())
     check = ready.apply(ready.secret(), check=True)
@@ -329,7 +322,7 @@ def test_what_runs_with_the_old_values_of_a_secret_that_is_made_anew_is_restarte
     result = ready.apply(ready.secret())  # as the data layer is applied, which the Deployment is no part of
     assert result["changes"] == check["changes"] == [f"created Secret {ready.namespace}/database", f"restarted Deployment {ready.namespace}/reader"]
     assert result["diff"] == check["diff"]
-    assert result["renewed"] == check["renewed"] == [
+    assert result["warnings"] == check["warnings"] == [
         f"Secret {ready.namespace}/database: missing, so made anew with other values;"
         f" Deployment {ready.namespace}/reader, which used the old ones, restart."
     ]
@@ -547,11 +540,6 @@ def test_a_database_that_fails_is_said_with_its_reason(ready):
     assert result["ready"] is False
     assert f"Cluster {ready.namespace}/db" in [item["object"] for item in result["pending"]]
     assert "manual intervention" in text(result["pending"])
-
-
-def test_only_waiting_changes_nothing(ready):
-    assert ready.apply(ready.config(a="1"), only_wait=True)["changed"] is False
-    assert ready.live(ready.config()) is None
 
 
 # ---- identity

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener, getproxies_environment
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
@@ -358,9 +358,10 @@ def answers_as_immich(url: str, rehearsal: bool, timeout: float = 3) -> bool:
         raise ValueError(f"A rehearsal only talks to this machine, not to {url}.")
     blind = ssl.create_default_context()
     blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE  # nothing is sent; a self-signed Immich is one, too
-    handlers: list[Any] = [HTTPSHandler(context=blind)]
+    # only proxies that the environment names: macOS ends a process of Ansible's that asks for the system's
+    handlers: list[Any] = [HTTPSHandler(context=blind), ProxyHandler({} if rehearsal else getproxies_environment())]
     if rehearsal:
-        handlers += [ProxyHandler({}), _NoRedirect()]
+        handlers.append(_NoRedirect())
     try:
         with build_opener(*handlers).open(f"{url.rstrip('/')}/api/server/ping", timeout=timeout) as answer:
             return json.loads(answer.read(1000)).get("res") == "pong"

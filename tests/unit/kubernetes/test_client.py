@@ -270,7 +270,8 @@ def test_without_the_library_one_sentence_names_it(checkout):
     code = """if True:
         import sys
         sys.modules.update(kubernetes=None, urllib3=None)
-        from ansible_collections.homelab.immich.plugins.modules import apply, api_key, cluster_check
+        from ansible_collections.homelab.immich.plugins.action import apply, cluster_check
+        from ansible_collections.homelab.immich.plugins.modules import api_key
         from ansible_collections.homelab.immich.plugins.module_utils.immich import key_store, kubernetes_proxy
         try:
             apply.access("kubeconfig", "homelab")

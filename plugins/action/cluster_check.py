@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look at a cluster before anything is changed, and say all that is wrong at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
+
+WANTED = {
+    "instance": {"type": "str", "required": True},
+    "name": {"type": "str", "default": "immich"},
+    "namespace": {"type": "str", "required": True},
+    "version": {"type": "str", "required": True},
+    "database_provider": {"type": "str", "default": "cnpg"},
+    "database_cluster": {"type": "str", "default": ""},
+    "postgres": {"type": "str", "default": ""},
+    "vectorchord": {"type": "str", "default": ""},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "url": {"type": "str", "default": ""},
+    "public_url": {"type": "str", "default": ""},
+    "storage_classes": {"type": "list", "elements": "str", "default": []},
+    "ingress_classes": {"type": "list", "elements": "str", "default": []},
+    "media_markers": {"type": "bool", "default": False},
+    "accept_existing_media": {"type": "bool", "default": False},
+    "accept_cluster": {"type": "str", "default": ""},
+    "accept_moved_volumes": {"type": "list", "elements": "str", "default": []},
+    "volumes": {"type": "list", "elements": "dict", "default": []},
+    "take_over": {"type": "list", "elements": "str", "default": []},
+}
+REACH = {
+    "memory": {"type": "path"},
+    "kubeconfig": {"type": "path"},
+    "context": {"type": "str", "required": True},
+    "rehearsal": {"type": "bool", "default": False},
+}
+SPEC = WANTED | REACH
+
+
+class ActionModule(ActionBase):
+    """The action behind homelab.immich.cluster_check; the documentation is with the module of that name."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Look, and fail when there is a reason not to go on. It changes nothing, in check mode or not."""
+        super().run(tmp, task_vars)
+        _checked, params = self.validate_argument_spec(argument_spec=SPEC)
+        wanted = identity.Wanted(**{name: params[name] for name in WANTED})
+        try:
+            client = Client(access(params["kubeconfig"], params["context"], params["rehearsal"]), read_only=True)
+            found = identity.look(client, wanted)
+            found.memory = memory.recall(params["memory"]) if params["memory"] else {}
+            problems = identity.problems(wanted, found) or identity.answering(wanted, found, params["rehearsal"])
+        except (ApiError, Unreachable, KubeconfigError, ValueError) as error:
+            return {"changed": False, "failed": True, "msg": f"The cluster of immich_context {params['context']} cannot be looked at: {error}"}
+        for warning in identity.warnings(wanted, found):
+            self._display.warning(warning)
+        if problems:
+            msg = "\n".join(["Nothing was changed:", *(f"- {problem}" for problem in problems)])
+            return {"changed": False, "failed": True, "msg": msg, "problems": problems}
+        return {
+            "changed": False,
+            "deployed": identity.deployed(wanted, found),
+            "serving": identity.serving(wanted, found),
+            "initialized": identity.initialized(wanted, found),
+            "cluster_uid": found.cluster_uid,
+            "versions": identity.running_versions(wanted, found),
+        }
