@@ -1,7 +1,11 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each module on each version of Immich: create, no change, check mode, diff, change, absent, ambiguity. A new module is a line in CASES."""
+"""
+Each module on each version of Immich: create, no change, check mode, diff, change, absent, ambiguity.
+
+A new module is a line in CASES, or in READS when it changes nothing. Where one of these words means nothing for a module, its line says why.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.homelab.immich.rehearsal.immich.dialects import DIALECTS
+from ansible_collections.homelab.immich.rehearsal.immich import dialects
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
 from module_runner import Result, Run
 
+from .cases import MODULES
 from .conftest import EMAIL, PASSWORD, Immich
 
 SESSION = {"api_key": None, "email": EMAIL, "password": PASSWORD}
@@ -39,8 +44,15 @@ class Case:
     says: str = ""
     # which part of the result goes into the next run, and as which option
     carry: tuple[str, str] | None = None
+    # what is there before
+    before: Callable[[Immich], Any] = lambda immich: None
     # the server was never set up
     fresh: bool = False
+    # the first version that can do it, and the first that knows what was done; others refuse, or do it again
+    since: str = ""
+    known_since: str = ""
+    # why it has no change, absent or ambiguous
+    lacks: dict[str, str] = field(default_factory=dict)
 
 
 def twice(kind: str, **differs: Any) -> Callable[[Any], None]:
@@ -53,8 +65,24 @@ def twice(kind: str, **differs: Any) -> Callable[[Any], None]:
     return store
 
 
+def with_library(immich: Immich) -> None:
+    assert immich.run("library", name="NAS", owner=EMAIL, import_paths=["/mnt/photos"]).changed
+
+
+ONE_SETTINGS = {"absent": "a setting always has a value", "ambiguous": "a server has one set of settings"}
+
 CASES = [
-    Case("admin", SESSION, ["administrator admin@example.net", "first-run wizard"], fresh=True),
+    Case(
+        "admin",
+        SESSION,
+        ["administrator admin@example.net", "first-run wizard"],
+        fresh=True,
+        lacks={
+            "change": "an account that is there is never changed",
+            "absent": "a server cannot be without",
+            "ambiguous": "there is one first administrator",
+        },
+    ),
     Case(
         "api_key",
         {**SESSION, "name": "ansible", "permissions": ["library.read"]},
@@ -69,6 +97,14 @@ CASES = [
         carry=("secret", "api_key"),
     ),
     Case(
+        "database_backup",
+        {"max_age": 26},
+        ["database backup"],
+        # before, the server does not list them
+        known_since="2.5.0",
+        lacks={"change": "a file that is made", "absent": "the server cleans up by itself", "ambiguous": "a file's name is its own"},
+    ),
+    Case(
         "library",
         {"name": "NAS", "owner": EMAIL, "import_paths": ["/mnt/photos/2023"]},
         ['library "NAS" of admin@example.net'],
@@ -79,11 +115,39 @@ CASES = [
         says='2 libraries named "NAS"',
     ),
     Case(
+        "library_scan",
+        {"name": "NAS", "max_age": 1},
+        ['library "NAS" of admin@example.net'],
+        before=with_library,
+        ambiguous=twice("libraries"),
+        says='Library "NAS" is there 2 times',
+        lacks={"change": "a scan is one or none", "absent": "a scan cannot be undone"},
+    ),
+    Case(
+        "maintenance",
+        {"enabled": True},
+        ["maintenance mode"],
+        change={"enabled": False},
+        changes={"maintenance mode": {"enabled": False}},
+        carry=("token", "token"),
+        since="2.3.0",
+        lacks={"absent": "it is on or off", "ambiguous": "a server has one mode"},
+    ),
+    Case(
+        "queue",
+        {"name": "library", "state": "paused"},
+        ["queue library"],
+        change={"state": "resumed"},
+        changes={"queue library": {"paused": False}},
+        lacks={"absent": "the server has the queues that it has", "ambiguous": "their names are the server's"},
+    ),
+    Case(
         "scan_schedule",
         {},
         ["system settings"],
         change={"enabled": True, "cron": "5 4 * * *"},
         changes={"system settings": {"library.scan.enabled": True, "library.scan.cronExpression": "5 4 * * *"}},
+        lacks=ONE_SETTINGS,
     ),
     Case(
         "system_config",
@@ -91,6 +155,7 @@ CASES = [
         ["system settings"],
         change={"settings": {"trash": {"days": 90}}},
         changes={"system settings": {"trash.days": 90}},
+        lacks=ONE_SETTINGS,
     ),
     Case(
         "user",
@@ -103,6 +168,21 @@ CASES = [
         says="2 users with this address",
     ),
 ]
+
+# what they are asked for, what they find, and the first version that can say it
+READS: dict[str, tuple[dict[str, Any], Callable[[Result], bool], str]] = {
+    "integrity_info": ({"types": ["missing_file"]}, lambda result: set(result["summary"].values()) == {0} and result["findings"] == [], "3.0.0"),
+    "library_info": ({}, lambda result: [item["name"] for item in result["libraries"]] == ["NAS"], ""),
+    "queue_info": ({"name": "library"}, lambda result: result["idle"] and [item["name"] for item in result["queues"]] == ["library"], ""),
+    "server_info": ({"statistics": True}, lambda result: result["known"] and result["statistics"]["photos"] == 0, ""),
+}
+
+
+def test_every_module_has_its_line_and_every_word_its_case_or_its_reason() -> None:
+    assert sorted([*(case.module for case in CASES), *READS]) == sorted(MODULES)
+    for case in CASES:
+        given = {"change": case.change, "absent": case.absent, "ambiguous": case.ambiguous}
+        assert {word for word, value in given.items() if not value} == set(case.lacks), case.module
 
 
 @dataclass
@@ -133,7 +213,19 @@ class Play:
         self.settled()
         return done
 
+    def refused(self) -> bool:
+        """Whether this version cannot do it: then it says since when it can, and has not tried."""
+        if self.immich.server.running.version >= dialects.parse(self.case.since or "0.0.0"):
+            return False
+        for check in (True, False):
+            assert f"it takes v{self.case.since} or later" in self.run(check=check).message
+        assert self.immich.server.mutations == []
+        return True
+
     def settled(self) -> None:
+        if self.immich.server.running.version < dialects.parse(self.case.known_since or "0.0.0"):
+            assert self.run(check=True).changed and self.run().changed
+            return
         before = len(self.immich.server.mutations)
         for check in (True, False):
             again = self.run(check=check)
@@ -141,7 +233,7 @@ class Play:
         assert self.immich.server.mutations[before:] == []
 
 
-@pytest.fixture(params=DIALECTS)
+@pytest.fixture(params=dialects.DIALECTS)
 def dialect(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -156,6 +248,8 @@ def play(request: pytest.FixtureRequest, dialect: str, tmp_path: Path, run_modul
         if not case.fresh:
             assert immich.log_in("admin").changed
             immich.key = immich.log_in("api_key", name="tests", permissions=["all"])["secret"]
+        case.before(immich)
+        server.requests.clear()
         yield Play(case, immich, dict(case.create))
 
 
@@ -166,6 +260,8 @@ def cases(wanted: Callable[[Case], Any]) -> Any:
 
 @cases(lambda case: True)
 def test_created_once_and_check_mode_said_so(play: Play) -> None:
+    if play.refused():
+        return
     planned = play.run(check=True)
     done = play.create()
     assert planned.changed and planned["diff"] == done["diff"]
@@ -175,6 +271,8 @@ def test_created_once_and_check_mode_said_so(play: Play) -> None:
 
 @cases(lambda case: case.change)
 def test_changed_once_and_just_that_is_shown(play: Play) -> None:
+    if play.refused():
+        return
     play.create()
     assert play.same_twice(**play.case.change).after == play.case.changes
 
@@ -197,3 +295,27 @@ def test_two_of_one_name_are_told_and_neither_is_touched(play: Play) -> None:
         message = play.run(check=check, **play.case.ambiguous_with).message
         assert play.case.says in message and message.endswith(".")
     assert play.immich.server.mutations[before:] == []
+
+
+@pytest.fixture
+def set_up(dialect: str, tmp_path: Path, run_module: Run) -> Iterator[Immich]:
+    """A server with one library."""
+    (tmp_path / "photos").mkdir()
+    with Server(dialect, {"/mnt/photos": tmp_path / "photos"}, tmp_path) as server:
+        immich = Immich(server, "", run_module)
+        assert immich.log_in("admin").changed
+        immich.key = immich.log_in("api_key", name="tests", permissions=["all"])["secret"]
+        with_library(immich)
+        server.requests.clear()
+        yield immich
+
+
+def test_what_only_reads_finds_the_same_in_check_mode_and_changes_nothing(set_up: Immich) -> None:
+    for name, (options, right, since) in READS.items():
+        for check in (True, False):
+            result = set_up.run(name, check=check, **options)
+            if set_up.server.running.version < dialects.parse(since or "0.0.0"):
+                assert f"it takes v{since} or later" in result.message
+            else:
+                assert right(result) and not result.changed and result["diff"] == [], result.output
+    assert set_up.server.mutations == []
