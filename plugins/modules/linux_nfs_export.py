@@ -29,6 +29,41 @@ options:
   name:
     description: What to call this NAS in messages. Its host name by default.
     type: str
+  pods:
+    description:
+      - Pods that use an export with supplemental groups, as the filter P(homelab.immich.pods_with_groups#filter) finds them.
+      - A server with C(manage-gids), the default of Debian and Ubuntu, looks up the groups of a uid by itself and does not count these. Where a pod then
+        may not do what it has to, that is a finding.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      who:
+        description: What messages call it.
+        type: str
+        required: true
+      export:
+        description: The name of the export.
+        type: str
+        required: true
+      access:
+        description: Whether it writes.
+        type: str
+        choices: [ro, rw]
+        required: true
+      uid:
+        description: Its user, a number.
+        type: int
+        required: true
+      gid:
+        description: Its group, a number.
+        type: int
+        required: true
+      groups:
+        description: Its supplemental groups, numbers.
+        type: list
+        elements: int
+        required: true
 requirements:
   - an NFS server (the package C(nfs-kernel-server) or C(nfs-utils)) and systemd
   - OpenZFS, for exports with a dataset
@@ -103,11 +138,19 @@ import socket
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.immich.plugins.module_utils.linux.carry_out import carry_out, mounted_places
+from ansible_collections.homelab.immich.plugins.module_utils.linux.carry_out import carry_out, missing_sentinels
 from ansible_collections.homelab.immich.plugins.module_utils.linux.look import LinuxError, look
 from ansible_collections.homelab.immich.plugins.module_utils.linux.plan import plan
 from ansible_collections.homelab.immich.plugins.module_utils.nas import nfs_path, normalise
 
+POD = {
+    "who": {"type": "str", "required": True},
+    "export": {"type": "str", "required": True},
+    "access": {"type": "str", "required": True, "choices": ["ro", "rw"]},
+    "uid": {"type": "int", "required": True},
+    "gid": {"type": "int", "required": True},
+    "groups": {"type": "list", "elements": "int", "required": True},
+}
 MEDIA_FOLDERS = ("backups", "encoded-video", "library", "profile", "thumbs", "upload")
 
 
@@ -121,7 +164,11 @@ def markers(path: str) -> list[str]:
 def main() -> None:
     """Look, plan, and carry out."""
     module = AnsibleModule(
-        {"exports": {"type": "list", "elements": "dict", "required": True}, "name": {"type": "str"}},
+        {
+            "exports": {"type": "list", "elements": "dict", "required": True},
+            "name": {"type": "str"},
+            "pods": {"type": "list", "elements": "dict", "default": [], "options": POD},
+        },
         supports_check_mode=True,
     )
     declared: list[dict[str, Any]] = module.params["exports"]
@@ -132,17 +179,15 @@ def main() -> None:
         module.fail_json(msg=f"{name}: an export has no name. Give each export a name.")
     try:
         wanted = [normalise(export) for export in declared]
-        seen = look(wanted) | {"declared": {nfs_path(export, "linux") for export in wanted if export["dataset"] or export["path"]}}
-        planned = plan(declared, seen, name)
-        findings = [finding | {"severity": "warning"} for finding in planned.warnings]
+        planned = plan(declared, look(wanted), name, module.params["pods"])
         if planned.errors:
             sentences = "\n".join(f"- {error['message']}" for error in planned.errors)
-            module.fail_json(msg=f"{name} was left as it is:\n{sentences}", findings=[error | {"severity": "error"} for error in planned.errors] + findings)
-        for finding in findings:
+            module.fail_json(msg=f"{name} was left as it is:\n{sentences}", findings=planned.errors + planned.warnings)
+        for finding in planned.warnings:
             module.warn(finding["message"])
         if not module.check_mode:
             carry_out(planned)
-            missing = mounted_places(planned)
+            missing = missing_sentinels(planned)
             if missing:
                 raise LinuxError(f"the sentinel is not there after all: {', '.join(missing)}.")
     except LinuxError as error:
@@ -156,8 +201,8 @@ def main() -> None:
             for step in planned.steps
         ],
         exports=len(wanted),
-        findings=findings,
-        sentinels_ok=not module.check_mode or not mounted_places(planned),
+        findings=planned.warnings,
+        sentinels_ok=not module.check_mode or not missing_sentinels(planned),
         markers={
             export["name"]: found
             for export in wanted

@@ -12,7 +12,7 @@ import tempfile
 
 from .exports import DROP_IN, differences, parse
 from .look import ETAB, LinuxError, run
-from .plan import Plan, Step
+from .steps import Plan, Step
 
 # What would be exported with the new file in place: in a mount namespace of its own, where the table of exports is a scratch copy.
 _TRIAL = """
@@ -38,9 +38,9 @@ def carry_out(plan: Plan) -> None:
         raise LinuxError(f"{_plain(error)}{so_far}") from None
 
 
-def mounted_places(plan: Plan) -> list[str]:
-    """The sentinels that are missing after all."""
-    return [place for name, places in plan.sentinels.items() for place in places if not os.path.isdir(f"{place}/.immich-guard/{name}")]
+def missing_sentinels(plan: Plan) -> list[str]:
+    """The sentinels that are not there after all."""
+    return [place for place in plan.sentinels if not os.path.isdir(place)]
 
 
 def _folder_step(step: Step) -> None:

@@ -19,7 +19,11 @@ from .exports import unescape
 
 PROPERTIES = ["mountpoint", "canmount", "mounted", "keystatus", "readonly", "sharenfs", "available", "used", "quota", "recordsize", "compression"]
 ETAB = "/var/lib/nfs/etab"
-PACKAGES = {"debian": "apt install {deb}", "fedora": "dnf install {rpm}", "rhel": "dnf install {rpm}", "arch": "pacman -S {rpm}"}
+# how each family installs what is missing; ID and ID_LIKE of os-release name the family
+NFS_SERVER = {"debian": "apt install nfs-kernel-server", "fedora": "dnf install nfs-utils", "rhel": "dnf install nfs-utils", "arch": "pacman -S nfs-utils"}
+ZFS = {"debian": "apt install zfsutils-linux", **dict.fromkeys(("fedora", "rhel"), "dnf install zfs, from the repository of OpenZFS")}
+ZFS |= {"arch": "the packages zfs-dkms and zfs-utils of the AUR"}
+_YES = ("1", "t", "true", "y", "yes", "on")  # as nfs.conf(5) has it
 # file systems that hold somebody's files, as opposed to what the kernel or an automounter puts there
 DISKS = {"zfs", "ext2", "ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs", "jfs", "fuse.mergerfs", "fuseblk", "ntfs3", "exfat", "vfat"}
 
@@ -40,8 +44,9 @@ def look(exports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Everything that a plan needs, in a few commands however many exports."""
     wanted = list(exports)
     zfs = shutil.which("zfs") is not None
-    pools = run("zpool", "list", "-H", "-o", "name").split() if zfs else []
-    named = sorted({export["dataset"].split("/")[0] for export in wanted if export["dataset"]} & set(pools))
+    pools = run("zpool", "list", "-H", "-o", "name").splitlines() if zfs else []
+    # a path alone may still lie in the mount point of any dataset
+    named = sorted({export["dataset"].split("/")[0] for export in wanted} & set(pools)) if all(export["dataset"] for export in wanted) else pools
     listing = ["zfs", "get", "-Hp", "-t", "filesystem", "-r", "-o", "name,property,value,source", ",".join(PROPERTIES), *named]
     return {
         "zfs": zfs,
@@ -53,6 +58,7 @@ def look(exports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "etab": _read(ETAB),
         "clients": clients(_read(file) for file in sorted(glob.glob("/proc/fs/nfsd/clients/*/info"))),
         "service": service(),
+        "manage_gids": manage_gids(),
     }
 
 
@@ -95,13 +101,30 @@ def service() -> dict[str, Any]:
     return {"installed": state["LoadState"] == "loaded", "enabled": state.get("UnitFileState") == "enabled", "active": state["ActiveState"] == "active"}
 
 
-def install_hint(deb: str, rpm: str) -> str:
-    """How this family of distributions installs a package."""
-    release = dict(line.split("=", 1) for line in _read("/etc/os-release").splitlines() if "=" in line)
-    for family in (release.get("ID", "") + " " + release.get("ID_LIKE", "")).replace('"', "").split():
-        if family in PACKAGES:
-            return PACKAGES[family].format(deb=deb, rpm=rpm)
-    return f"the package {deb} or {rpm}"
+def manage_gids() -> bool:
+    """Whether the server looks up the groups of a uid by itself, so that those that a client sends do not count: the default of Debian and Ubuntu."""
+    if shutil.which("nfsconf") is None:
+        return False
+    # it reads nfs.conf with all that belongs to it, and fails where the key is not set
+    done = subprocess.run(["nfsconf", "--get", "mountd", "manage-gids"], capture_output=True, text=True, check=False)
+    return done.stdout.strip().lower() in _YES
+
+
+def groups_of(uid: int) -> list[int]:
+    """The groups that a uid has on this host; none where it has no account."""
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return []
+    return os.getgrouplist(account.pw_name, account.pw_gid)
+
+
+def install_hint(packages: Mapping[str, str], os_release: str | None = None) -> str:
+    """How this family of distributions installs something: one of `NFS_SERVER` and `ZFS`."""
+    text = _read("/etc/os-release") if os_release is None else os_release
+    release = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    families = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".replace('"', "").split()
+    return next((packages[family] for family in families if family in packages), " or ".join(packages.values()))
 
 
 def account(kind: str, value: int | str | None) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import DROP_IN, differences, narrowed, parse, render
-from ansible_collections.homelab.immich.plugins.module_utils.linux.look import clients, datasets, mounts
+from ansible_collections.homelab.immich.plugins.module_utils.linux.look import NFS_SERVER, ZFS, clients, datasets, install_hint, mounts
 from ansible_collections.homelab.immich.plugins.module_utils.linux.plan import plan
 
 PROPERTIES = {"canmount": "on", "mounted": "yes", "keystatus": "-", "readonly": "off", "sharenfs": "off", "available": str(2**30), "used": "4096"}
@@ -33,7 +33,7 @@ def seen(**changed) -> dict:
         "etab": "",
         "clients": [],
         "service": {"installed": True, "enabled": True, "active": True},
-        "declared": {"/tank/photos"},
+        "manage_gids": False,
     } | changed
 
 
@@ -105,6 +105,27 @@ def test_what_the_kernel_says_is_read():
     assert clients([info, info, 'address: "[2001:db8::1]:900"\n']) == [("192.0.2.11", "Linux NFSv4.2 node1"), ("2001:db8::1", "")]
 
 
+@pytest.mark.parametrize(
+    ("os_release", "server", "zfs"),
+    [
+        ("ID=debian\n", "apt install nfs-kernel-server", "apt install zfsutils-linux"),
+        ('ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n', "apt install nfs-kernel-server", "apt install zfsutils-linux"),
+        ("ID=fedora\n", "dnf install nfs-utils", "dnf install zfs, from the repository of OpenZFS"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "dnf install nfs-utils", "dnf install zfs, from the repository of OpenZFS"),
+        ("ID=arch\n", "pacman -S nfs-utils", "the packages zfs-dkms and zfs-utils of the AUR"),
+        ("ID=endeavouros\nID_LIKE=arch\n", "pacman -S nfs-utils", "the packages zfs-dkms and zfs-utils of the AUR"),
+    ],
+)
+def test_how_each_family_installs_what_is_missing(os_release, server, zfs):
+    assert (install_hint(NFS_SERVER, os_release), install_hint(ZFS, os_release)) == (server, zfs)
+
+
+@pytest.mark.parametrize(("declared", "there"), [("GZIP-6", "gzip"), ("zstd-fast-1", "zstd-fast"), ("zstd-3", "zstd-3")])
+def test_a_compression_that_zfs_calls_otherwise_is_no_change(declared, there):
+    has = {"tank": dataset("/tank"), "tank/photos": dataset("/tank/photos", compression=there)}
+    assert [step for step in plan([PHOTOS | {"compression": declared}], seen(datasets=has), "attic").steps if step.kind == "set"] == []
+
+
 def test_a_size_is_compared_as_a_number():
     wanted = PHOTOS | {"recordsize": "128K", "quota": "1T", "compression": "LZ4"}
     steps = [(step.kind, step.target, step.before, step.after) for step in plan([wanted], seen(), "attic").steps]
@@ -145,6 +166,52 @@ def test_a_disk_that_is_not_mounted_gets_no_sentinel(tmp_path: Path):
     assert "its sentinel is gone: a disk is probably not mounted" in errors(wanted, files={DROP_IN: f"{tmp_path}/photos x(rw)\n"})
     (tmp_path / "photos" / ".immich-guard" / "photos").mkdir(parents=True)
     assert errors(wanted, files={DROP_IN: f"{tmp_path}/photos x(rw)\n"}) == ""
+
+
+def test_a_path_in_the_place_of_an_unmounted_dataset_gets_no_sentinel(tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    wanted = {"name": "photos", "path": f"{tmp_path}/photos", "clients": ["192.0.2.0/24"]}
+    away = {"tank": dataset("/tank"), "tank/photos": dataset(str(tmp_path), mounted="no")}
+    assert f"{tmp_path} is the place of the dataset tank/photos, which is not mounted. Run zfs mount tank/photos." in errors(wanted, datasets=away)
+    mounted = [("/", "ext4", "/dev/vda"), (str(tmp_path), "ext4", "/dev/vdb")]  # something else is there meanwhile
+    assert errors(wanted, datasets=away, mounts=mounted) == ""
+    assert errors(wanted, datasets={"tank/photos": dataset(str(tmp_path), mounted="no", canmount="off")}) == ""
+
+
+def test_datasets_below_a_folder_are_named(tmp_path: Path):
+    (tmp_path / "raw").mkdir()
+    wanted = {"name": "photos", "path": str(tmp_path), "clients": ["192.0.2.0/24"]}
+    below = {"tank/raw": dataset(f"{tmp_path}/raw"), "tank/away": dataset(f"{tmp_path}/away", mounted="no")}
+    planned = plan([wanted], seen(datasets=below, mounts=[("/", "ext4", "/dev/vda"), (f"{tmp_path}/raw", "zfs", "tank/raw")]), "attic")
+    said = [warning["message"] for warning in planned.warnings]
+    assert f"tank/raw, mounted at {tmp_path}/raw, has no export of its own" in said[0]
+    assert f"the dataset tank/away below it is not mounted, so clients see an empty folder at {tmp_path}/away. It gets no sentinel." in said[1]
+    assert planned.sentinels == [f"{tmp_path}/.immich-guard/photos", f"{tmp_path}/raw/.immich-guard/photos"]
+
+
+def test_only_an_empty_folder_of_root_gets_an_owner_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    there = {"uid": 0, "gid": 0, "mode": 0o755, "real": str(tmp_path), "folder": True, "empty": True}
+    monkeypatch.setattr("ansible_collections.homelab.immich.plugins.module_utils.linux.export.folder", lambda path: there)
+    wanted = {"name": "photos", "path": str(tmp_path), "clients": ["192.0.2.0/24"], "owner": {"user": 1000, "group": 1000, "mode": "0750"}}
+    assert [step.values for step in plan([wanted], seen(), "attic").steps if step.kind == "own"] == [(1000, 1000, 0o750)]
+    there["empty"] = False
+    planned = plan([wanted], seen(), "attic")
+    assert [step for step in planned.steps if step.kind == "own"] == []
+    assert "has 0:0 0755, and the owner declared is 1000:1000 0750. It is left as it is" in planned.warnings[0]["message"]
+    wanted["owner"]["enforce"] = True
+    assert [step.values for step in plan([wanted], seen(), "attic").steps if step.kind == "own"] == [(1000, 1000, 0o750)]
+
+
+@pytest.mark.parametrize(("manage_gids", "here", "warned"), [(True, [], True), (True, [1000], False), (False, [], False)])
+def test_pods_that_need_a_group_which_this_server_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manage_gids, here, warned):
+    there = {"uid": 500, "gid": 1000, "mode": 0o750, "real": str(tmp_path), "folder": True, "empty": False}
+    monkeypatch.setattr("ansible_collections.homelab.immich.plugins.module_utils.linux.export.folder", lambda path: there)
+    monkeypatch.setattr("ansible_collections.homelab.immich.plugins.module_utils.linux.export.groups_of", lambda uid: here)
+    wanted = {"name": "photos", "path": str(tmp_path), "clients": ["192.0.2.0/24"]}
+    pod = {"who": "photos of home", "export": "photos", "access": "ro", "uid": 5000, "gid": 5000, "groups": [1000]}
+    said = [warning["message"] for warning in plan([wanted], seen(manage_gids=manage_gids), "attic", [pod, pod | {"export": "other"}]).warnings]
+    expected = "attic, export photos: photos of home may read here by its groups 1000 alone, and this server looks up the groups of uid 5000 itself"
+    assert [sentence.startswith(expected) for sentence in said] == [True] * warned
 
 
 def test_who_loses_access_is_named(tmp_path: Path):

@@ -198,6 +198,21 @@ def test_photos_that_the_pods_may_not_read(homelab: Homelab) -> None:
     ]
 
 
+def test_photos_that_only_a_supplemental_group_may_read(homelab: Homelab) -> None:
+    homelab.exports[0]["owner"] = {"user": 500, "group": 500, "mode": "0750"}
+    patch = {"spec": {"template": {"spec": {"securityContext": {"supplementalGroups": [500]}}}}}
+    homelab.photos["immich_patches"] = [{"kind": "Deployment", "name": "immich-server", "patch": patch}]
+    assert homelab.errors() == [] and homelab.warnings() == []
+    homelab.tank["nas_provider"] = "linux"
+    del homelab.exports[1]["snapshots"]
+    assert homelab.errors() == [] and homelab.warnings() == [
+        "immich_volumes[2] (photos): Immich may read on export photos of NAS tank by its supplemental groups 500 alone, and a server with manage-gids, "
+        "the default of Debian and Ubuntu, does not count them. Give uid 1000 an account with the group on the NAS, or set manage-gids=n there (docs/nas.md)."
+    ]
+    homelab.photos["immich_patches"][0]["patch"]["spec"]["template"]["spec"]["securityContext"]["supplementalGroups"] = [501]
+    assert "500:500 0750 does not let it read" in homelab.errors()[0]
+
+
 def test_two_instances_with_one_upload_folder(homelab: Homelab) -> None:
     homelab.second_instance()["immich_volumes"][0] = {"name": "media", "mount": "/data", "size": "1Ti", "nfs": {"export": "immich"}}
     assert homelab.errors() == [

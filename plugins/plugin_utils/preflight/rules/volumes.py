@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ansible_collections.homelab.immich.plugins.module_utils import nas, nas_access
 from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
 from ansible_collections.homelab.immich.plugins.plugin_utils import volumes
+from ansible_collections.homelab.immich.plugins.plugin_utils.pod_groups import groups_of
 
 from ..model import Host, Inventory, Item, Problem, did_you_mean, either, listed
 
@@ -185,13 +186,21 @@ def owner_matches(inventory: Inventory) -> Iterator[Problem]:
             continue  # said elsewhere
         run_as = host.get("immich_run_as", {})
         uid, gid = run_as.get("uid", 0), run_as.get("gid", 0)
-        answer = nas_access.can(uid, gid, (), export.item.value, action)
+        groups = groups_of(host.values, pods_of(volume)) if host.sound("immich_patches") else []
+        answer = nas_access.can(uid, gid, groups, export.item.value, action)
         if answer.allowed is False:
             who = f"immich_run_as is {uid}:{gid}" if run_as else "immich_run_as is not set, so the pods run as root"
             yield volume.problem(
                 f"Immich may not {'write to' if action == 'write' else 'read'} {export}: {answer.reason}. "
                 f"{who}; set it to the owner of the folder, or change squash or owner of the export.",
                 "nfs",
+            )
+        elif groups and nas.provider_of(export.nas.values) in ("linux", "none") and not nas_access.can(uid, gid, (), export.item.value, action).allowed:
+            yield volume.problem(
+                f"Immich may {action} on {export} by its supplemental groups {listed(groups)} alone, and a server with manage-gids, the default of Debian and "
+                f"Ubuntu, does not count them. Give uid {uid} an account with the group on the NAS, or set manage-gids=n there (docs/nas.md).",
+                "nfs",
+                warning=True,
             )
 
 

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Supplemental groups of the pods, which come from `immich_patches` alone. Pure functions, for preflight and for the nas role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+_KEYS = ("supplementalGroups", "fsGroup")
+
+
+def groups_of(instance: Mapping[str, Any], pods: Iterable[str]) -> list[int]:
+    """The supplemental groups that all of these pods (server, machine-learning) have; `instance` are the variables of a host."""
+    name = instance.get("immich_name") or "immich"
+    each = [set(_patched(instance.get("immich_patches") or [], f"{name}-{pod}")) for pod in pods]
+    return sorted(set.intersection(*each)) if each else []
+
+
+def pods_with_groups(instances: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every volume on an export whose pods have supplemental groups, with who they are."""
+    found = []
+    for instance in instances:
+        run_as = instance.get("immich_run_as") or {}
+        for volume in instance.get("immich_volumes") or []:
+            export, groups = (volume.get("nfs") or {}).get("export"), groups_of(instance, volume.get("pods") or ["server"])
+            if export and groups:
+                who = f"{volume['name']} of {instance['inventory_hostname']}"
+                identity = {"uid": int(run_as.get("uid", 0)), "gid": int(run_as.get("gid", 0)), "groups": groups}
+                found.append({"who": who, "export": export, "access": volume.get("access") or "rw", **identity})
+    return found
+
+
+def _patched(patches: Iterable[Mapping[str, Any]], deployment: str) -> Iterator[int]:
+    for entry in patches:
+        if (entry.get("kind"), entry.get("name")) != ("Deployment", deployment):
+            continue
+        patch = entry.get("patch")
+        for change in [step for step in patch if isinstance(step, Mapping)] if isinstance(patch, list) else [{"value": patch}]:  # RFC 6902, or RFC 7386
+            *_above, parent, last = ["", *str(change.get("path") or "/").split("/")]
+            key = last if last in _KEYS else parent  # …/supplementalGroups, or …/supplementalGroups/-
+            yield from _numbers({key: change["value"]} if key in _KEYS and "value" in change else change.get("value"))
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    for key, inner in value.items() if isinstance(value, Mapping) else ():
+        if key in _KEYS:
+            yield from (int(group) for group in (inner if isinstance(inner, list) else [inner]) if str(group).isdecimal())
+        else:
+            yield from _numbers(inner)
