@@ -60,7 +60,10 @@ def up(inventory: str, spec: dict | None, progress: Progress) -> bool:
         raise RehearsalError(f"The rehearsal needs the Python package {error.name}; install what requirements.txt of homelab.immich lists.") from None
     home = state.home(inventory)
     with _interruptible(), _locked(home, progress):
-        runs = (home / "state.json").exists() and all(control_plane.running(home).values())
+        ended = [name for name, pid in control_plane.running(home).items() if not pid]
+        runs = (home / "state.json").exists() and not ended
+        if (home / "state.json").exists() and ended:
+            progress.say(f"Rehearsal {home.name} starts again, for {', '.join(ended)} had ended; {home}/logs tells why")
         if runs and state.read(home).get("code") != _code():
             progress.say(f"Rehearsal {home.name} starts again, for its code has changed")
         elif runs:
