@@ -23,7 +23,7 @@ ELSEWHERE = {
     "apply": "needs a cluster; a task of site.yml, which tests/acceptance runs",
     "cluster_check": "needs a cluster; a task of site.yml, which tests/acceptance runs",
     "linux_nfs_export": "needs a Linux machine with ZFS; make test-nas",
-    "nas_reachable_info": "needs a NAS at a fixed address; tests/unit/nas runs the module",
+    "nas_export_info": "needs a NAS at a fixed address; tests/unit/nas runs the module",
     "preflight": "needs an inventory; a task of site.yml, which tests/acceptance runs",
     "rehearsal": "brings up a rehearsal; the first play of site.yml, which tests/acceptance runs",
     "summary": "needs what site.yml did before; its last task, which tests/acceptance runs",
