@@ -195,7 +195,8 @@ def owner_matches(inventory: Inventory) -> Iterator[Problem]:
                 f"{who}; set it to the owner of the folder, or change squash or owner of the export.",
                 "nfs",
             )
-        elif groups and nas.provider_of(export.nas.values) in ("linux", "none") and not nas_access.can(uid, gid, (), export.item.value, action).allowed:
+        counted = groups and answer.allowed and nas.provider_of(export.nas.values) in ("linux", "none")
+        if counted and not nas_access.can(uid, gid, (), export.item.value, action).allowed:
             yield volume.problem(
                 f"Immich may {action} on {export} by its supplemental groups {listed(groups)} alone, and a server with manage-gids, the default of Debian and "
                 f"Ubuntu, does not count them. Give uid {uid} an account with the group on the NAS, or set manage-gids=n there (docs/nas.md).",
