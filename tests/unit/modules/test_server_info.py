@@ -24,8 +24,9 @@ def test_with_a_key_storage_and_counts(immich: Any) -> None:
 
 
 def test_a_file_that_owns_the_settings_is_told(immich: Any) -> None:
-    (immich.server.instance.mounts[-1].folder / "immich.yaml").write_text("trash: {days: 60}\n")
-    immich.server.set_env(IMMICH_CONFIG_FILE="/data/immich.yaml")
+    media = immich.server.instance.mounts[-1]
+    (media.folder / "immich.yaml").write_text("trash: {days: 60}\n")
+    immich.server.set_env(IMMICH_CONFIG_FILE=f"{media.path}/immich.yaml")
     assert immich.run("server_info")["settings_owner"] == "file"
 
 

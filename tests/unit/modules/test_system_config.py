@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
@@ -57,9 +56,10 @@ def test_a_secret_is_set_and_shown_nowhere(immich: Any) -> None:
     assert not immich.run("system_config", settings={"oauth": {"clientSecret": "second-secret"}}).changed
 
 
-def test_a_file_that_owns_the_settings_is_named(immich: Any, tmp_path: Path, run_module: Any) -> None:
-    (tmp_path / "media" / "immich.json").write_text(json.dumps({"trash": {"days": 30}}))
-    immich.server.set_env(IMMICH_CONFIG_FILE="/data/immich.json")
+def test_a_file_that_owns_the_settings_is_named(immich: Any) -> None:
+    media = immich.server.instance.mounts[-1]
+    (media.folder / "immich.json").write_text(json.dumps({"trash": {"days": 30}}))
+    immich.server.set_env(IMMICH_CONFIG_FILE=f"{media.path}/immich.json")
     assert not immich.run("system_config", settings={"trash": {"days": 30}}).changed
     for check in (True, False):
         message = immich.run("system_config", check=check, settings=SETTINGS).message
