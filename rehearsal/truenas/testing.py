@@ -40,7 +40,7 @@ USER, API_KEY = "rehearsal", "1-rehearsal-key-that-opens-nothing-else"
 class Server:
     """A NAS named tank whose inventory has these exports: bare, or with everything made as declared. Use it in a `with` statement.
 
-    `url` is its address, `ca_cert` the file to trust, `calls` every method that was called, with its parameters.
+    `url` is its address, `ca_cert` the file to trust, `certificate` what it presents, for `names`, `calls` every method that was called, with its parameters.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Server:
         self.spec: dict[str, Any] = {"nas": {host: {"provider": "truenas", "address": "192.0.2.10", "exports": list(exports)}}}
         self.host = Host(tmp / "nas", host)
         self.calls: list[tuple[str, list[Any]]] = []
-        self.ca_cert = tmp / "ca.pem"
+        self.ca_cert, self.certificate = tmp / "ca.pem", tmp / "certificate.pem"
         self._authority = trustme.CA()
         self._authority.cert_pem.write_to_path(str(self.ca_cert))
         self._loop = asyncio.new_event_loop()
@@ -133,7 +133,9 @@ class Server:
 
     async def _start(self) -> int:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._authority.issue_cert(*self._names).configure_cert(context)
+        presented = self._authority.issue_cert(*self._names)
+        presented.configure_cert(context)
+        presented.cert_chain_pems[0].write_to_path(str(self.certificate))
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)

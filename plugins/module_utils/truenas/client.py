@@ -37,13 +37,14 @@ _READS = re.compile(
 _AT_ONCE = 10  # TrueNAS makes a connection wait for more than this, and refuses more than twice as many
 _JOB_STEPS = (0.02, 0.05, 0.1, 0.2, 0.5)  # seconds between two looks at a job; the last one stays
 _LOGIN_REFUSED = {
-    "AUTH_ERR": "the user or the API key is wrong, or the key was revoked. Make a new key under Credentials > Users > API Keys",
-    "EXPIRED": "the API key has expired. Make a new key under Credentials > Users > API Keys",
+    "AUTH_ERR": "the user or the API key is wrong, or the key was revoked. Make a new key in the user menu at the top right, My API Keys",
+    "EXPIRED": "the API key has expired, or was revoked. Make a new key in the user menu at the top right, My API Keys",
     "OTP_REQUIRED": "the user needs a second factor, which no program can give. Use a user without two-factor authentication",
     "DENIED": "the user may not use the API from here. Look at the roles of the user and at the allowed addresses in System > Advanced",
     "REDIRECT": "this node is the standby controller. Use the address of the active one",
 }
 _OTHER_NAME = (62, 64)  # OpenSSL: the host name, or the address, is not the certificate's
+_OUT_OF_DATE = (9, 10)  # OpenSSL: not valid yet, or no longer
 _WHERE = "Check nas_api_url and ansible_host of this host"
 
 
@@ -164,29 +165,16 @@ class TrueNAS:
     def _connect(self) -> None:
         if websocket is None:
             raise TrueNASError("The Python package websocket-client is needed to reach TrueNAS. Install it beside Ansible: pip install websocket-client.")
-        context = ssl.create_default_context()
-        if not self._validate:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        elif self._ca_cert:
-            try:
-                context.load_verify_locations(self._ca_cert)
-            except (OSError, ssl.SSLError) as error:
-                raise TrueNASError(f"The CA file {self._ca_cert} (nas_api_ca_cert) cannot be read as PEM: {_plain(error)}.") from None
-        parts = urlsplit(self.url)
-        plain = secure = None
+        secure = None
         try:
-            # a socket of our own: no proxy from the environment comes in between, and a rehearsal sees whom it is talking to
-            plain = socket.create_connection((self.host, parts.port or 443), self._timeout)
-            if self._rehearsal and not ipaddress.ip_address(plain.getpeername()[0].partition("%")[0]).is_loopback:
-                raise TrueNASError(f"This is a rehearsal, and {self.host} is {plain.getpeername()[0]}. Only this machine is reached in a rehearsal.")
-            secure = context.wrap_socket(plain, server_hostname=self.host)
+            secure = self._secure()
             # no redirect is followed: the key goes to the host that was named and to no other
             self._socket = websocket.create_connection(self.url, timeout=self._timeout, socket=secure, redirect_limit=0, suppress_origin=True)
         except ssl.SSLCertVerificationError as error:
             if error.verify_code in _OTHER_NAME:
                 raise TrueNASError(
                     f"The certificate of TrueNAS at {self.host} is not for {self.host} ({_plain(error.verify_message)}). "
-                    "Set nas_api_url to a name that the certificate has."
+                    "Set nas_api_url to a name that the certificate has, or give this very certificate as nas_api_ca_cert."
                 ) from None
             raise TrueNASError(
                 f"The certificate of TrueNAS at {self.host} is not trusted ({_plain(error.verify_message)}). "
@@ -199,8 +187,41 @@ class TrueNAS:
         except (OSError, websocket.WebSocketException) as error:
             raise TrueNASError(f"TrueNAS at {self.url} cannot be reached: {_plain(error)}. {_WHERE}.") from None
         finally:
-            if self._socket is None and (left := secure or plain):
-                left.close()
+            if self._socket is None and secure:
+                secure.close()
+
+    def _secure(self) -> ssl.SSLSocket:
+        """A TLS connection to whom the certificate names, or to who has the very certificate that was given: the one TrueNAS comes with is for localhost."""
+        context, given = ssl.create_default_context(), ssl.create_default_context()
+        if not self._validate:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        elif self._ca_cert:
+            try:
+                context.load_verify_locations(self._ca_cert)
+            except (OSError, ssl.SSLError) as error:
+                raise TrueNASError(f"The CA file {self._ca_cert} (nas_api_ca_cert) cannot be read as PEM: {_plain(error)}.") from None
+        try:
+            return self._handshake(context)
+        except ssl.SSLCertVerificationError as error:
+            if not self._ca_cert or error.verify_code in _OUT_OF_DATE:
+                raise
+            given.check_hostname, given.verify_mode = False, ssl.CERT_NONE
+            secure = self._handshake(given)
+            if secure.getpeercert(binary_form=True) in _certificates(self._ca_cert):
+                return secure
+            secure.close()
+            raise
+
+    def _handshake(self, context: ssl.SSLContext) -> ssl.SSLSocket:
+        # a socket of our own: no proxy from the environment comes in between, and a rehearsal sees whom it is talking to
+        plain = socket.create_connection((self.host, urlsplit(self.url).port or 443), self._timeout)
+        try:
+            if self._rehearsal and not ipaddress.ip_address(plain.getpeername()[0].partition("%")[0]).is_loopback:
+                raise TrueNASError(f"This is a rehearsal, and {self.host} is {plain.getpeername()[0]}. Only this machine is reached in a rehearsal.")
+            return context.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
 
     def _login(self) -> None:
         credentials = {"mechanism": "API_KEY_PLAIN", "username": self._username, "api_key": self._api_key, "login_options": {"user_info": True}}
@@ -269,6 +290,13 @@ class TrueNAS:
         if code == errno.ENOSPC or "out of space" in reason:
             return CallError(f"TrueNAS at {self.host} refused {method}: {reason}. The pool is full; free some space, or raise the quota above.", errno.ENOSPC)
         return CallError(f"TrueNAS at {self.host} refused {method}: {reason}.", code)
+
+
+def _certificates(path: str) -> list[bytes]:
+    """The certificates of a PEM file."""
+    with open(path, encoding="ascii", errors="replace") as file:
+        found = re.findall("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", file.read(), re.DOTALL)
+    return [ssl.PEM_cert_to_DER_cert(text) for text in found]
 
 
 def _reason(text: Any) -> str:

@@ -16,7 +16,7 @@ import trustme
 from aiohttp import web
 from ansible_collections.homelab.immich.plugins.module_utils.truenas import client
 from ansible_collections.homelab.immich.plugins.module_utils.truenas.client import CallError, LoginError, TrueNAS, TrueNASError, websocket_url
-from ansible_collections.homelab.immich.rehearsal.truenas.testing import API_KEY, USER
+from ansible_collections.homelab.immich.rehearsal.truenas.testing import API_KEY, USER, Server
 
 
 def refused(connection: TrueNAS) -> str:
@@ -147,10 +147,24 @@ def test_a_certificate_that_nobody_vouches_for(tank):
 
 
 def test_a_certificate_for_somebody_else(tank):
-    assert "Set nas_api_url to a name that the certificate has." in refused(
+    assert "Set nas_api_url to a name that the certificate has, or give this very certificate as nas_api_ca_cert." in refused(
         tank.client(url=tank.url.replace("127.0.0.1", "[::ffff:127.0.0.1]"), rehearsal=False)
     )
     assert tank.methods == []
+
+
+def test_the_very_certificate_that_was_given_counts_for_any_name(tmp_path):
+    """The one that TrueNAS comes with is for localhost."""
+    with Server(tmp_path, bare=True, names=("localhost",)) as nas, nas.client(ca_cert=str(nas.certificate)) as api:
+        assert api.call("core.ping") == "pong"
+
+
+def test_another_certificate_than_the_one_that_was_given(tank, tmp_path):
+    (tmp_path / "other").mkdir()
+    with Server(tmp_path / "other", bare=True, names=("localhost",)) as other:
+        assert "is not trusted" in refused(tank.client(ca_cert=str(other.certificate)))
+        assert "is not trusted" in refused(other.client(ca_cert=str(tank.certificate)))
+        assert tank.methods == other.methods == []
 
 
 def test_a_certificate_need_not_be_valid_when_somebody_says_so(tank):
