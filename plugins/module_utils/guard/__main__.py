@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard's own command line: see --help."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..immich.changes import Change
+from ..immich.client import Client
+from ..immich.errors import ImmichError
+from ..immich.transport import HttpTransport
+from .brake import release, set_brake
+from .config import Config, ConfigError, Limits, libraries
+from .manifest import Damaged
+from .report import EXIT_CODES, Report
+from .run import Guard
+from .state import Busy
+from .views import MountView, ServerView
+from .zipped import archive
+
+_CODES = """\
+exit codes:
+  0  scanned, or would be
+  2  the command line or the config is wrong
+  3  put off: the server or another guard is busy, files are arriving, quiet hours
+  4  refused: the scan would do harm; nothing was changed
+  5  the server could not be asked, or the scan did not end well
+  6  the scan trashed more than it may; the brake is set
+  7  the scan trashed more than it may; the brake could NOT be set
+"""
+_CONNECTION = {"url": None, "ca_cert": None, "validate_certs": True, "timeout": 30, "api_key_file": None, "wait": 3600, "libraries": ()}
+_WAIT_S, _LONGEST_S = 1.0, 15.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return how the process ends."""
+    parser = argparse.ArgumentParser(prog="guard", description="Scan external libraries of Immich without losing one.", epilog=_CODES,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", nargs="?", default="scan", choices=("scan", "plan", "paths", "brake", "release", "pack"),
+                        help="scan (the default); plan: say what a scan would do; paths: the same by file, + new, - removed, ! not readable; "
+                             "brake, release: by hand; pack: write this program as one file, which any Python 3.11 runs")
+    parser.add_argument("--config", type=Path, help="JSON file that says which server, which libraries and which limits (docs/safety.md)")
+    parser.add_argument("--library", action="append", help="only this library of the config")
+    parser.add_argument("--accept", action="append", default=[], metavar="NAME=NUMBER", help="let through once what the refusal counted")
+    parser.add_argument("--to", type=Path, help="where pack writes")
+    given = parser.parse_args(arguments)
+    if given.command == "pack":
+        if given.to is None:
+            parser.error("pack needs --to")
+        given.to.write_bytes(archive())
+        return 0
+    if given.config is None:
+        parser.error(f"{given.command} needs --config")
+    try:
+        return _run(given.command, json.loads(given.config.read_text(encoding="utf-8")), given)
+    except (ConfigError, OSError, ValueError) as error:
+        print(f"{given.config}: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -> int:
+    connection = {name: settings.get(name, default) for name, default in _CONNECTION.items()}
+    unknown = sorted(set(settings) - set(_CONNECTION) - set(Config.__dataclass_fields__))
+    if unknown:
+        raise ConfigError(f"{', '.join(unknown)} is not known.")
+    if not connection["url"] or not settings.get("state"):
+        raise ConfigError("url and state are needed: the server, and a folder that the guard may write to.")
+    config = Config(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items() if name not in _CONNECTION})
+    config = replace(config, accept={**config.accept, **dict(map(_accepted, given.accept))})
+    limits = libraries(connection["libraries"])
+    if given.library:
+        limits = [entry for entry in limits if entry.name in given.library]
+    check = command in ("plan", "paths")
+    try:
+        api = _client(connection, read_only=check)
+        guard = Guard(api, ServerView(api) if config.view == "server" else MountView(config.folders), config, check_mode=check)
+        if check:
+            return _look(guard, limits, by_path=command == "paths")
+        with guard.state.alone():
+            return _brake(api, guard, command) if command in ("brake", "release") else _scan(guard, limits, connection["wait"])
+    except Busy as reason:
+        print(f"Put off: {reason}.")
+        return EXIT_CODES["later"]
+    except (ImmichError, Damaged) as error:
+        print(error, file=sys.stderr)
+        return EXIT_CODES["failed"]
+
+
+def _accepted(text: str) -> tuple[str, int]:
+    name, _equals, number = text.rpartition("=")
+    if not name or not number.replace(",", "").isdecimal():
+        raise ConfigError(f"--accept {text!r}: write the library and the number that the refusal named, such as 'NAS photos=41180'.")
+    return name, int(number.replace(",", ""))
+
+
+def _client(connection: Mapping[str, Any], *, read_only: bool) -> Client:
+    transport = HttpTransport(connection["url"], ca_cert=connection["ca_cert"], validate_certs=connection["validate_certs"])
+    path = connection["api_key_file"]
+    key = Path(path).read_text(encoding="utf-8").strip() if path else os.environ.get("IMMICH_API_KEY")
+    return Client(transport, api_key=key, read_only=read_only, timeout=connection["timeout"])
+
+
+def _look(guard: Guard, limits: list[Limits], *, by_path: bool) -> int:
+    worst = 0
+    for entry in limits:
+        if by_path:
+            for sign, path in guard.checks.paths(entry):
+                print(sign, path)
+        else:
+            worst = max(worst, _say(guard.begin(entry)))
+    return worst
+
+
+def _scan(guard: Guard, limits: list[Limits], wait: float) -> int:
+    worst = 0
+    for entry in limits:
+        report = guard.begin(entry)
+        if not isinstance(report, Report):
+            ends, pause = time.monotonic() + wait, _WAIT_S
+            while (left := guard.pending(report)) and time.monotonic() < ends:
+                print(f'  "{entry.name}": waiting for {left}', flush=True)
+                time.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_S)
+            report = guard.finish(report, left)
+        worst = max(worst, _say(report))
+    return worst
+
+
+def _say(report: Any) -> int:
+    print(*report.lines(), sep="\n", flush=True)
+    return EXIT_CODES[report.outcome]
+
+
+def _brake(api: Client, guard: Guard, command: str) -> int:
+    changes: list[Change] = []
+    if command == "brake":
+        set_brake(api, guard.state, {"why": "by hand"}, check_mode=False, record=changes.append)
+        print("The brake is set.")
+    elif guard.state.brake() is None:
+        print("The brake is not set, as far as this guard knows.")
+    else:
+        others = release(api, guard.state, check_mode=False, record=changes.append)
+        print("The brake is released." + (f" Somebody else has changed {', '.join(others)} since; left alone." if others else ""))
+    for change in changes:
+        for name, value in (change.after or {}).items():
+            print(f"  {name}: {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

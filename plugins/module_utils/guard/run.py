@@ -1,0 +1,221 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a guarded scan: look, compare with the last good scan, scan, compare again, and brake when it did more than it may."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from ..immich import queues, scans
+from ..immich.changes import Change, PlanErrors
+from ..immich.client import Client
+from ..immich.errors import ApiError, ImmichError, UnexpectedAnswer, Unreachable
+from ..immich.libraries import statistics
+from ..immich.users import list_users
+from .brake import by_hand, set_brake
+from .checks import LIBRARY, Checks, Later, Refused
+from .config import Config, Limits, allowed
+from .manifest import Damaged
+from .report import Report, counted
+from .state import State
+from .views import View
+
+# a server that restarts is back before that
+PATIENCE_S = 300
+_PAUSE_S = 5
+RELEASE = "ansible-playbook playbooks/brake.yml -e immich_brake=released"
+
+
+class Guard:
+    """Scans the libraries of one server, one after the other."""
+
+    def __init__(
+        self,
+        api: Client,
+        view: View,
+        config: Config,
+        *,
+        check_mode: bool = False,
+        record: Callable[[Change], None] = lambda change: None,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
+    ) -> None:
+        self._api, self._config, self._check_mode = api, config, check_mode
+        self._record, self._sleep, self._now = record, sleep, now
+        self.state = State(config.state)
+        self.checks = Checks(api, view, config, self.state, now, check_mode, record)
+
+    def begin(self, limits: Limits) -> Report | dict[str, Any]:
+        """Look, and start the scan; return what finish() has to know, or what came of it where nothing was started."""
+        report = Report(limits.name, limits.owner)
+        try:
+            begun = self._begin(limits, report)
+        except Later as reason:
+            return self._ended(report, "later", f"Scan of {report.what} put off: {reason}")
+        except Refused as reason:
+            return self._ended(report, "refused", f"Scan of {report.what} refused: {reason}")
+        except (ImmichError, PlanErrors, Damaged, OSError) as error:
+            return self._ended(report, "failed", f"Scan of {report.what} not started: {error}")
+        return begun or self._ended(report, report.outcome, report.message)
+
+    def _begin(self, limits: Limits, report: Report) -> dict[str, Any] | None:
+        self.checks.hour(limits)
+        failed = self.checks.queue()
+        library = self.checks.find(limits, report)
+        total = statistics(self._api, library["id"])["total"]
+        before = scans.counts(self._api, library["ownerId"]) | {"total": total}
+        report.before = before
+        if self._scanned_by_others(library, limits, report):
+            return None
+        self.checks.trash(report)
+        if total:
+            self.checks.backup(limits)
+        self.checks.folders(library, limits, total)
+        limit = self.checks.limit(library, limits, report)
+        self.checks.unsure(library, report)
+        if self._check_mode:
+            report.message = f"Scan of {report.what} would be started: {report.message or counted(total, 'asset') + ' known'}."
+            return None
+        # a walk may take minutes
+        self.checks.folders(library, limits, total)
+        # what the next run compares with, should this one not come to its end
+        self.state.remember(library["id"], self._facts(library, before))
+        begun = {"library": library, "allowed": limit, "before": before, "failed": failed, "quiet": 0, "report": report.shown()}
+        try:
+            self._api.post(f"/libraries/{library['id']}/scan", doing=f"start the scan of {report.what}")
+        except (Unreachable, UnexpectedAnswer):
+            pass  # it may have been started all the same: wait and compare as if
+        except ApiError as error:
+            if error.status < 500:
+                raise
+        self._record(Change(report.what, {"refreshed_at": library["refreshedAt"]}, {"refreshed_at": "by this scan"}))
+        return begun
+
+    def _scanned_by_others(self, library: dict[str, Any], limits: Limits, report: Report) -> bool:
+        """Whether a scan outside the guard, or one whose guard died, trashed too much since this was looked at last. The brake is set then."""
+        last = self.state.last(library["id"])
+        if last is None or last["refreshed_at"] == library["refreshedAt"] or self.state.brake() is not None:
+            return False
+        limit = allowed(limits.max_removed, last["total"])
+        report.trashed = _newly_trashed(last, report.before or {})
+        if report.trashed <= limit or self._config.accept.get(limits.name) == report.trashed:
+            report.trashed = 0
+            return False
+        what = f"Since {last['at']} {report.what} was scanned outside the guard, or a guard was ended in the middle of a scan"
+        self._brake(report, f"{what}, and {counted(report.trashed, 'asset')} of {report.owner} went into the trash (limit {limit:,}, {limits.max_removed}).")
+        if report.outcome == "braked" and not self._check_mode:
+            self.state.remember(library["id"], self._facts(library, report.before or {}))
+        return True
+
+    def pending(self, begun: dict[str, Any]) -> str:
+        """What the scan still waits for; nothing when the queue was seen empty twice. A server that restarts is waited for."""
+        try:
+            queue = queues.chosen(queues.Queues(self._api).read(), ["library"])[0]
+        except (Unreachable, UnexpectedAnswer):
+            return "the server to answer again"
+        except ImmichError as error:
+            if isinstance(error, ApiError) and (error.status >= 500 or error.status == 404):
+                return "the server to answer again"
+            begun["error"] = str(error)
+            return ""
+        if queue.paused and queue.held:
+            begun["error"] = "Somebody paused the queue library; resume it (Administration > Job queues)."
+            return ""
+        begun["quiet"] = 0 if queue.busy else begun["quiet"] + 1
+        return f"{queue.what} ({queues.words(queue)})" if queue.busy else "a second look" if begun["quiet"] < 2 else ""
+
+    def finish(self, begun: dict[str, Any], waiting_for: str = "") -> Report:
+        """Compare, and brake if need be. `waiting_for` is what the wait was given up for."""
+        report = Report(**begun["report"])
+        unsure = "The scan may go on. The next run compares with the counts before this one, and brakes if need be; run it soon."
+        if "error" in begun:
+            return self._ended(report, "failed", f"Scan of {report.what} started, and lost sight of: {begun['error']} {unsure}")
+        try:
+            library, after, failed = self._patiently(lambda: self._after(begun))
+        except ImmichError as error:
+            return self._ended(report, "failed", f"Scan of {report.what} started, and not to be compared: {error} {unsure}")
+        before, limit = begun["before"], begun["allowed"]
+        report.after, report.trashed, report.returned = after, _newly_trashed(before, after), max(0, before["trashed"] - after["trashed"])
+        self.state.remember(library["id"], self._facts(library, after))
+        did = f"{counted(report.trashed, 'asset')} of {report.owner} went into the trash"
+        if report.trashed > limit:
+            self._brake(report, f"Scan of {report.what}: {did} (limit {limit:,}).")
+            return self._ended(report, report.outcome, report.message)
+        if waiting_for:
+            return self._ended(report, "failed", f"Scan of {report.what} has not ended, it still waits for {waiting_for}. {unsure}")
+        if library["refreshedAt"] == begun["library"]["refreshedAt"]:
+            advice = "See the server's log, and whether it restarted; then run again."
+            return self._ended(report, "failed", f"Scan of {report.what} started, and the server did not go through its folders. {advice}")
+        if failed > begun["failed"]:
+            return self._ended(report, "failed", f"Scan of {report.what}: {counted(failed - begun['failed'], 'job')} failed. The server's log says why.")
+        if report.plan is not None:
+            self.state.keep_walk(library["id"])
+        back = f", {report.returned:,} came back out of it" if report.returned else ""
+        new = max(0, after["total"] - before["total"])
+        message = f"Scan of {report.what} done: {counted(new, 'new asset')}, {report.trashed:,} into the trash{back}."
+        if memory := self.state.brake():
+            left = max(0, after["trashed"] - memory["counts"]["trashed"]) if memory.get("owner_id") == library["ownerId"] else None
+            missing = f" {counted(left, 'asset')} that went into the trash then are still in it." if left else ""
+            report.notes.append(f"The brake is set since {memory['since']}.{missing} When all is back, release it: {RELEASE}.")
+        return self._ended(report, "scanned", message)
+
+    def _after(self, begun: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int], int]:
+        library_id = begun["library"]["id"]
+        library = self._api.get(f"/libraries/{library_id}", doing="read the library that was scanned", shape=LIBRARY)
+        after = scans.counts(self._api, library["ownerId"]) | {"total": statistics(self._api, library_id)["total"]}
+        return library, after, queues.chosen(queues.Queues(self._api).read(), ["library"])[0].failed
+
+    def _brake(self, report: Report, happened: str) -> None:
+        """Set the brake, and say so; or say that it could not be."""
+        come_back = (
+            "Find the files that are missing, put them back and scan again: the assets come back with albums and faces. "
+            f"Only then release the brake: {RELEASE}."
+        )
+        report.outcome = "unbraked"
+        if not self._config.brake:
+            report.message = f"{happened} The automatic brake is switched off: run playbooks/brake.yml before the server's nightly tasks. {come_back}"
+            return
+        why = {"why": happened, "owner_id": self._owner_of(report), "counts": report.before}
+        try:
+            self._patiently(lambda: set_brake(self._api, self.state, why, check_mode=self._check_mode, record=self._record))
+        except ImmichError as error:
+            hand = f"Do it by hand, before the server's nightly tasks: {by_hand(self._api)}."
+            report.message = f"{happened} THE BRAKE COULD NOT BE SET: {error} {hand} {come_back}"
+            return
+        report.outcome = "braked"
+        braked = f"The brake {'would be' if self._check_mode else 'is'} set: nothing is purged, and the server does not scan by itself."
+        report.message = f"{happened} {braked} {come_back}"
+
+    def _owner_of(self, report: Report) -> str:
+        return next((user["id"] for user in list_users(self._api) if user["email"].lower() == report.owner), "")
+
+    def _patiently(self, action: Callable[[], Any]) -> Any:
+        """Do it, and again while the server restarts."""
+        for left in range(PATIENCE_S // _PAUSE_S, -1, -1):
+            try:
+                return action()
+            except (Unreachable, UnexpectedAnswer, ApiError) as error:
+                if not left or isinstance(error, ApiError) and error.status < 500 and error.status != 404:
+                    raise
+                self._sleep(_PAUSE_S)
+        raise AssertionError("the last try returns or raises")
+
+    def _facts(self, library: dict[str, Any], counts: dict[str, int]) -> dict[str, Any]:
+        return {**counts, "refreshed_at": library["refreshedAt"], "import_paths": library["importPaths"], "at": self._now().isoformat(timespec="seconds")}
+
+    def _ended(self, report: Report, outcome: str, message: str) -> Report:
+        report.outcome, report.message = outcome, message
+        if not self._check_mode:
+            self.state.record({"at": self._now().isoformat(timespec="seconds"), **asdict(report)})
+        return report
+
+
+def _newly_trashed(before: dict[str, int], after: dict[str, int]) -> int:
+    """How many assets went into the trash, by the counts: the rise of the trash, or, where somebody emptied it meanwhile, the fall of what is visible."""
+    added = max(0, after["total"] - before["total"])
+    return max(0, after["trashed"] - before["trashed"], before["visible"] + added - after["visible"])

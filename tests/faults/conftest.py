@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A home with photos on a NAS, a server that shows them, and a guard: what the faults happen to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.guard import run as guard_run
+from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, Limits
+from ansible_collections.homelab.immich.plugins.module_utils.guard.report import Report
+from ansible_collections.homelab.immich.plugins.module_utils.guard.run import Guard
+from ansible_collections.homelab.immich.plugins.module_utils.guard.views import MountView, ServerView
+from ansible_collections.homelab.immich.plugins.module_utils.immich import client as immich_client
+from ansible_collections.homelab.immich.plugins.module_utils.immich import settings
+from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.immich.transport import HttpTransport
+from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
+
+EMAIL, PASSWORD = "admin@example.net", "correct-horse-1"
+PHOTOS = 40
+FOLDERS = ("2022", "2023/summer", "2023/winter", "2024")
+CHILD = "2024"  # a dataset of its own below the export
+LIMIT = 1  # 1% of 40, and a part of a photo counts as one
+
+
+class Disk:
+    """
+    Makes files of this machine fail, for the server, for the guard (which runs in the main thread), or for both.
+
+    Permissions would not do: tests may run as root, to whom nothing is forbidden.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._broken: dict[str, tuple[int, bool, bool]] = {}
+        for name in ("stat", "scandir", "listdir"):
+            patch.setattr(os, name, self._checked(getattr(os, name)))
+
+    def breaks(self, path: Path, error: int, *, server: bool = True, guard: bool = True) -> None:
+        """From now on, this file, or all in this folder, cannot be looked at."""
+        self._broken[str(path)] = (error, server, guard)
+
+    def clear(self) -> None:
+        self._broken.clear()
+
+    def _checked(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any = ".", *args: Any, **kwargs: Any) -> Any:
+            if self._broken and isinstance(path, str | os.PathLike):
+                us = threading.current_thread() is threading.main_thread()
+                for place, (error, server, guard) in self._broken.items():
+                    if (guard if us else server) and f"{os.fspath(path)}/".startswith(f"{place}/"):
+                        raise OSError(error, os.strerror(error), os.fspath(path))
+            return real(path, *args, **kwargs)
+
+        return call
+
+
+class Home:
+    """All of it. Every fault is a method, so that the table reads like what happens."""
+
+    def __init__(self, server: Server, photos: Path, disk: Disk, state: Path, view: str) -> None:
+        self.server, self.photos, self.disk, self.state, self.view = server, photos, disk, state, view
+        self.away = photos.with_name("away")
+        self.admin = Client(HttpTransport(server.url), timeout=5)
+        user = self.admin.post("/auth/admin-sign-up", {"email": EMAIL, "name": "Admin", "password": PASSWORD}, doing="sign up")
+        self.owner = user["id"]
+        self.admin.login(EMAIL, PASSWORD)
+        made = self.admin.post("/api-keys", {"name": "guard", "permissions": ["all"]}, doing="make a key")
+        self.key_id, self.key = made["apiKey"]["id"], made["secret"]
+        self.library = self.admin.post(
+            "/libraries", {"ownerId": self.owner, "name": "NAS photos", "importPaths": ["/mnt/photos"], "exclusionPatterns": ["**/@eaDir/**"]}, doing="make it"
+        )["id"]
+        self.set(**{"library.scan.enabled": False})
+        self.limits: dict[str, Any] = {}
+        self.accept: dict[str, int] = {}
+
+    # -- the guard
+
+    def guard(self, during: Callable[[Home], None] | None = None, check_mode: bool = False) -> Report:
+        """Run the guard; `during` happens right after it started the scan."""
+        api = Client(HttpTransport(self.server.url), api_key=self.key, timeout=0.5, read_only=check_mode)
+        config = Config(
+            state=str(self.state),
+            view=self.view,
+            folders={"/mnt/photos": str(self.photos), "/data": str(self.photos.with_name("media"))},
+            sentinels=("/mnt/photos/.immich-guard/photos",),
+            accept=self.accept,
+        )
+        view = ServerView(api) if self.view == "server" else MountView(config.folders)
+        guard = Guard(api, view, config, check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001))
+        with guard.state.alone():
+            begun = guard.begin(Limits.read({"name": "NAS photos", "owner": EMAIL, "scan": self.limits}))
+            if isinstance(begun, Report):
+                return begun
+            if during:
+                during(self)
+            ends = time.monotonic() + 10
+            while guard.pending(begun):
+                assert time.monotonic() < ends, "the scan does not end"
+                time.sleep(0.002)
+            return guard.finish(begun)
+
+    def hours_later(self) -> None:
+        """A proxy works again, and the server has done what it had to do."""
+        self.server.faults.clear()
+        self.server.job_seconds(0.002)
+        self.server.wait()
+
+    # -- what a person sees
+
+    def count(self, *, trashed: bool) -> int:
+        query = {"isTrashed": str(trashed).lower()}
+        return self.admin.get(f"/admin/users/{self.owner}/statistics", doing="count", query=query)["total"]
+
+    def assets(self, *, visible: bool = False) -> set[str]:
+        """The identities of all assets, trashed ones too, unless visible: what albums, faces and edits hang on."""
+        return {name for name, asset in self.server.running.db["assets"].items() if not (visible and asset["deletedAt"])}
+
+    def settings(self) -> dict[str, Any]:
+        return dict(settings.flat(settings.read(self.admin)[1]))
+
+    def set(self, **values: Any) -> None:
+        path, current = settings.read(self.admin)
+        for name, value in values.items():
+            group = current
+            *groups, last = name.split(".")
+            for part in groups:
+                group = group[part]
+            group[last] = value
+        self.admin.put(path, current, doing="change settings")
+
+    @property
+    def braked(self) -> bool:
+        """Whether the nightly purge is put off, and the server scans nothing by itself."""
+        now = self.settings()
+        purges = now.get("nightlyTasks.databaseCleanup", True) and now["trash.days"] < 3650
+        return not purges and not now["library.scan.enabled"] and not now["library.watch.enabled"]
+
+    def scan_by_hand(self) -> None:
+        self.admin.post(f"/libraries/{self.library}/scan", doing="scan")
+        self.server.wait()
+
+    # -- what happens to the photos
+
+    def unmount(self) -> None:
+        """The mount point is there, and empty."""
+        self.photos.rename(self.away)
+        self.photos.mkdir()
+
+    def mount_again(self) -> None:
+        shutil.rmtree(self.photos)
+        self.away.rename(self.photos)
+
+    def hide(self, *names: str) -> None:
+        """Take folders or files away."""
+        for name in names:
+            (self.away / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.photos / name).rename(self.away / name)
+
+    def bring_back(self) -> None:
+        for root, _folders, files in os.walk(self.away):
+            place = self.photos / Path(root).relative_to(self.away)
+            place.mkdir(exist_ok=True)
+            for file in files:
+                (Path(root) / file).rename(place / file)
+        shutil.rmtree(self.away)
+
+
+def make_photos(folder: Path) -> None:
+    for number in range(PHOTOS):
+        file = folder / FOLDERS[number % len(FOLDERS)] / f"IMG_{number:04}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"a photo")
+    for place in (folder, folder / CHILD):
+        (place / ".immich-guard" / "photos").mkdir(parents=True)
+
+
+@pytest.fixture
+def make_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Home]]:
+    """Make a home with a version of Immich and a view of the guard."""
+    monkeypatch.setattr(immich_client, "_FIRST_DELAY_S", 0.001)
+    monkeypatch.setattr(guard_run, "PATIENCE_S", 100)
+    servers: list[Server] = []
+
+    def make(version: str, view: str) -> Home:
+        photos = tmp_path / "photos"
+        make_photos(photos)
+        server = Server(version, {"/mnt/photos": photos}, tmp_path, job_seconds=0.002)
+        servers.append(server)
+        return Home(server, photos, Disk(monkeypatch), tmp_path / "state", view)
+
+    yield make
+    for server in servers:
+        server.close()
+
+
