@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.immich import waiting
+from ansible_collections.homelab.immich.rehearsal.immich import dialects
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
 from module_runner import Result, Run, run_module
 
 __all__ = ["run_module"]  # a fixture
 
-DIALECTS = ["2.5.5", "3.1.0", "3.3.5"]
 EMAIL, PASSWORD = "admin@example.net", "correct-horse-1"
 
 
@@ -45,10 +45,11 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for what never comes gives up at once."""
-    monkeypatch.setattr(waiting, "time", Clock())
+    for place in (waiting, guard):
+        monkeypatch.setattr(place, "time", Clock())
 
 
-@pytest.fixture(params=DIALECTS)
+@pytest.fixture(params=dialects.DIALECTS)
 def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A server that was never set up, in each dialect."""
     photos = tmp_path / "photos"

@@ -24,7 +24,7 @@ def test_again_changes_nothing_and_a_valid_key_needs_no_session(immich: Any) -> 
     immich.server.requests.clear()
     result = immich.run("admin", email=EMAIL, password="no longer right")
     assert not result.changed and result["authenticated_by"] == "api_key"
-    assert [request.path for request in immich.server.requests][-1] == "/api/api-keys/me"
+    assert [request.path for request in immich.server.requests][-1] in ("/api/api-keys/me", "/api/users/me")
     assert result["requests"] == len(immich.server.requests) == 3
     assert not any("/auth/" in request.path for request in immich.server.requests)
 
@@ -73,7 +73,11 @@ def test_an_invalid_key_falls_back_to_the_session(immich: Any) -> None:
 
 def test_closed_setup_over_an_empty_database_is_explained(fresh: Server, run_module: Any) -> None:
     fresh.set_env(IMMICH_ALLOW_SETUP="false")
-    message = run_module("admin", url=fresh.url, email=EMAIL, password=PASSWORD).message
+    options = {"url": fresh.url, "email": EMAIL, "password": PASSWORD}
+    if fresh.running.version < (2, 5, 0):
+        assert run_module("admin", **options).changed, "nothing closes the setup there"
+        return
+    message = run_module("admin", **options).message
     assert "its database is empty while IMMICH_ALLOW_SETUP=false" in message
 
 
