@@ -43,7 +43,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.homelab.immich.plugins.plugin_utils.nixos import render
+from ansible_collections.homelab.immich.plugins.plugin_utils.nixos.module import render
 
 
 def nixos_module(exports: list[dict[str, Any]], host: str) -> str:

@@ -138,14 +138,3 @@ def test_nixos_in_a_checkout(run, tmp_path):
     output, known = run({"cardinal": cardinal})
     assert known["cardinal"]["skipped"].startswith("nothing to change in ")
     assert known["cardinal"]["next"][1].startswith("git tracks the file")
-
-
-def test_nixos_looked_at(run, tmp_path):
-    """The connection of the inventory is used (here: this machine), and nothing is made, in check mode either."""
-    (tmp_path / "photos").mkdir()
-    export = {"name": "images", "path": f"{tmp_path}/photos", "clients": ["10.0.0.0/8"]}
-    cardinal = {"ansible_connection": "local", "nas_provider": "nixos", "nas_nixos_mode": "verify", "nas_exports": [export]}
-    output, known = run({"cardinal": cardinal}, "--check")
-    assert "failed=1" in output and "changed=0" in output and known == {}
-    assert f"cardinal, export images: {tmp_path}/photos is not exported to 10.0.0.0/8." in output
-    assert list((tmp_path / "photos").iterdir()) == []

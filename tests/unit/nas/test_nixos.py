@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.homelab.immich.plugins.plugin_utils.nixos import findings, look_script, render
+from ansible_collections.homelab.immich.plugins.plugin_utils.nixos.module import render
 
 IMAGES = {
     "name": "images",
@@ -119,48 +119,3 @@ def test_the_stub_refuses_what_nixos_would(evaluate):
 def test_what_nix_reads_as_its_own_stays_text(evaluate, options):
     text = evaluate(render([IMAGES | {"options": [options]}], "cardinal"))["services"]["nfs"]["server"]["exports"]
     assert options in text
-
-
-ETAB = "/tank/Images\t10.0.0.0/8(rw,sync,insecure,no_root_squash,all_squash,anonuid=1000,anongid=1000)\n"
-NIXOS = IMAGES | {"clients": ["10.0.0.0/8"]}
-
-
-def messages(seen: str) -> list[tuple[str, str]]:
-    return [(finding["severity"], finding["message"]) for finding in findings([NIXOS], seen, "cardinal")]
-
-
-def test_a_nas_as_declared():
-    assert messages(f"{ETAB}# images mounted sentinel") == []
-
-
-def test_a_dataset_that_is_not_mounted():
-    ((severity, message),) = messages(f"{ETAB}# images absent bare")
-    assert severity == "error" and "the dataset tank/Images is not mounted at /tank/Images" in message
-
-
-@pytest.mark.parametrize(
-    ("etab", "severity", "says"),
-    [
-        ("", "error", "/tank/Images is not exported to 10.0.0.0/8"),
-        (ETAB.replace("(rw,", "(ro,"), "error", "is exported to 10.0.0.0/8 with ro,"),
-        (ETAB.replace("anonuid=1000", "anonuid=99"), "error", "anonuid=99"),
-        (ETAB + "/tank/Images\t*(rw,all_squash)\n", "warning", "is exported to * too"),
-    ],
-)
-def test_exports_that_differ(etab, severity, says):
-    ((found, message),) = messages(f"{etab}# images mounted sentinel")
-    assert found == severity and says in message
-
-
-def test_a_missing_sentinel_comes_with_its_command():
-    ((severity, message),) = messages(f"{ETAB}# images mounted bare")
-    assert severity == "warning" and ".immich-guard/images" in message and "zfs list" in message
-
-
-def test_the_look_only_reads_and_runs_in_a_plain_shell(tmp_path: Path):
-    (tmp_path / "photos" / ".immich-guard" / "here").mkdir(parents=True)
-    exports = [{"name": "here", "path": f"{tmp_path}/photos"}, {"name": "gone", "path": f"{tmp_path}/gone"}]
-    script = look_script(exports).replace("cat /var/lib/nfs/etab", ":")
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "# here mounted sentinel\n# gone absent bare\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]

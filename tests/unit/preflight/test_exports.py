@@ -52,7 +52,9 @@ def test_nixos_says_where_its_file_goes(homelab: Homelab) -> None:
     assert homelab.errors() == []
     homelab.tank["nas_nixos_mode"] = "rebuild"
     (error,) = homelab.errors()
-    assert error.startswith("nas_nixos_mode is rebuild, which this release does not do.")
+    assert error.startswith("nas_nixos_path is ~/nixos/immich-exports.nix, and nas_nixos_mode is rebuild. Write it as the NAS has it, from the root")
+    del homelab.tank["nas_nixos_path"]
+    assert homelab.errors() == []
 
 
 @pytest.mark.parametrize("client", ["192.0.2.0/33", "192.0.2", "300.0.0.1", "node one"])

@@ -55,8 +55,11 @@ def nixos(inventory: Inventory) -> Iterator[Problem]:
             text = "nas_nixos_path is not set, and nas_nixos_mode is flake. Name the file of the checkout to write, such as ~/nixos/immich-exports.nix."
             yield Problem(host.name, text, ("nas_nixos_path",))
         if mode == "rebuild":
-            text = "nas_nixos_mode is rebuild, which this release does not do. Use flake, and deploy the file yourself, or verify."
-            yield Problem(host.name, text, ("nas_nixos_mode",))
+            for key in ("nas_nixos_path", "nas_nixos_checkout"):
+                value = str(host.get(key) or "")
+                if value and not value.startswith("/"):
+                    text = f"{key} is {value}, and nas_nixos_mode is rebuild. Write it as the NAS has it, from the root, such as /etc/nixos."
+                    yield Problem(host.name, text, (key,))
 
 
 def clients(inventory: Inventory) -> Iterator[Problem]:
