@@ -11,7 +11,8 @@ short_description: Say who mounts which export
 version_added: 0.2.0
 author: homelab.immich contributors (@homelab-immich)
 description:
-  - For each export that a volume names, the uid and gid of the pods that mount it, and whether they write to it.
+  - For each export that a volume names, the uid and gid of the pods that mount it, the supplemental groups that a patch gives them, and whether they
+    write to it.
 options:
   _input:
     description: The variables of the hosts in the group C(immich).
@@ -32,11 +33,13 @@ _value:
   type: dict
   sample:
     photos:
-      - {uid: 1000, gid: 1000, write: false, subpath: ""}
+      - {uid: 1000, gid: 1000, groups: [], write: false, subpath: ""}
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from ansible_collections.homelab.immich.plugins.plugin_utils.pod_groups import groups_of
 
 
 def export_users(instances: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -47,8 +50,13 @@ def export_users(instances: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[
         for volume in instance.get("immich_volumes") or []:
             source = volume.get("nfs") or {}
             if source.get("export"):
-                write = volume.get("access") != "ro"
-                user = {"uid": run_as.get("uid") or 0, "gid": run_as.get("gid") or 0, "write": write, "subpath": source.get("subpath") or ""}
+                user = {
+                    "uid": int(run_as.get("uid") or 0),
+                    "gid": int(run_as.get("gid") or 0),
+                    "groups": groups_of(instance, volume.get("pods") or ["server"]),
+                    "write": volume.get("access") != "ro",
+                    "subpath": source.get("subpath") or "",
+                }
                 known = users.setdefault(source["export"], [])
                 known += [user] * (user not in known)
     return users

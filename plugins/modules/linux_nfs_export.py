@@ -29,41 +29,14 @@ options:
   name:
     description: What to call this NAS in messages. Its host name by default.
     type: str
-  pods:
+  users:
     description:
-      - Pods that use an export with supplemental groups, as the filter P(homelab.immich.pods_with_groups#filter) finds them.
-      - A server with C(manage-gids), the default of Debian and Ubuntu, looks up the groups of a uid by itself and does not count these. Where a pod then
-        may not do what it has to, that is a finding.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      who:
-        description: What messages call it.
-        type: str
-        required: true
-      export:
-        description: The name of the export.
-        type: str
-        required: true
-      access:
-        description: Whether it writes.
-        type: str
-        choices: [ro, rw]
-        required: true
-      uid:
-        description: Its user, a number.
-        type: int
-        required: true
-      gid:
-        description: Its group, a number.
-        type: int
-        required: true
-      groups:
-        description: Its supplemental groups, numbers.
-        type: list
-        elements: int
-        required: true
+      - Who mounts which export, by the name of the export. A list of dictionaries with C(uid), C(gid), C(groups) and C(write).
+      - The filter P(homelab.immich.export_users#filter) makes it from the variables of the instances.
+      - A server with C(manage-gids), the default of Debian and Ubuntu, looks up the groups of a uid by itself and does not count those of a pod. Where pods
+        need theirs, that is a finding.
+    type: dict
+    default: {}
 requirements:
   - an NFS server (the package C(nfs-kernel-server) or C(nfs-utils)) and systemd
   - OpenZFS, for exports with a dataset
@@ -143,14 +116,6 @@ from ansible_collections.homelab.immich.plugins.module_utils.linux.look import L
 from ansible_collections.homelab.immich.plugins.module_utils.linux.plan import plan
 from ansible_collections.homelab.immich.plugins.module_utils.nas import nfs_path, normalise
 
-POD = {
-    "who": {"type": "str", "required": True},
-    "export": {"type": "str", "required": True},
-    "access": {"type": "str", "required": True, "choices": ["ro", "rw"]},
-    "uid": {"type": "int", "required": True},
-    "gid": {"type": "int", "required": True},
-    "groups": {"type": "list", "elements": "int", "required": True},
-}
 MEDIA_FOLDERS = ("backups", "encoded-video", "library", "profile", "thumbs", "upload")
 
 
@@ -167,7 +132,7 @@ def main() -> None:
         {
             "exports": {"type": "list", "elements": "dict", "required": True},
             "name": {"type": "str"},
-            "pods": {"type": "list", "elements": "dict", "default": [], "options": POD},
+            "users": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -179,7 +144,7 @@ def main() -> None:
         module.fail_json(msg=f"{name}: an export has no name. Give each export a name.")
     try:
         wanted = [normalise(export) for export in declared]
-        planned = plan(declared, look(wanted), name, module.params["pods"])
+        planned = plan(declared, look(wanted), name, module.params["users"])
         if planned.errors:
             sentences = "\n".join(f"- {error['message']}" for error in planned.errors)
             module.fail_json(msg=f"{name} was left as it is:\n{sentences}", findings=planned.errors + planned.warnings)

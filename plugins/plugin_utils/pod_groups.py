@@ -18,20 +18,6 @@ def groups_of(instance: Mapping[str, Any], pods: Iterable[str]) -> list[int]:
     return sorted(set.intersection(*each)) if each else []
 
 
-def pods_with_groups(instances: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every volume on an export whose pods have supplemental groups, with who they are."""
-    found = []
-    for instance in instances:
-        run_as = instance.get("immich_run_as") or {}
-        for volume in instance.get("immich_volumes") or []:
-            export, groups = (volume.get("nfs") or {}).get("export"), groups_of(instance, volume.get("pods") or ["server"])
-            if export and groups:
-                who = f"{volume['name']} of {instance['inventory_hostname']}"
-                identity = {"uid": int(run_as.get("uid", 0)), "gid": int(run_as.get("gid", 0)), "groups": groups}
-                found.append({"who": who, "export": export, "access": volume.get("access") or "rw", **identity})
-    return found
-
-
 def _patched(patches: Iterable[Mapping[str, Any]], deployment: str) -> Iterator[int]:
     for entry in patches:
         if (entry.get("kind"), entry.get("name")) != ("Deployment", deployment):

@@ -106,7 +106,7 @@ def _try(plan: Plan) -> None:
             return  # no mount namespaces here, as in a container: the table is compared after the fact all the same
         table = f"{scratch}/nfs/etab"
         wrong = differences(plan.entries, parse(_text(table)) if os.path.exists(table) else [])
-        said = [line for line in done.stderr.splitlines() if DROP_IN in line]
+        said = [line for line in done.stderr.splitlines() if wrong or DROP_IN in line]  # not every complaint names the file
         if wrong or said:
             raise LinuxError(f"exportfs refuses what is declared: {' '.join(said) or '; '.join(wrong)}. Correct options or clients.")
     finally:

@@ -64,19 +64,17 @@ class Export:
             self._sentinels()
         return None
 
-    def warn_of_groups(self, pods: Iterable[Mapping[str, Any]]) -> None:
-        """Where the server does not count the groups that a pod comes with, and the pod needs them."""
+    def warn_of_groups(self, users: Iterable[Mapping[str, Any]]) -> None:
+        """Where the server does not count the groups that pods come with, and they need them."""
         there = None if self.new and self.dataset else folder(self.path)
         real = {"user": there["uid"], "group": there["gid"], "mode": f"{there['mode']:04o}"} if there else None
-        for pod in pods if self.seen["manage_gids"] else ():
-            action, here = "read" if pod["access"] == "ro" else "write", groups_of(pod["uid"])
-            with_groups, without = (
-                can(pod["uid"], pod["gid"], pod["groups"], self.wanted, action, owner=real, nas_groups=nas_groups).allowed for nas_groups in (None, here)
-            )
-            if with_groups and not without:
+        for uid, gid, groups, write in [(user["uid"], user["gid"], user["groups"], user["write"]) for user in users if self.seen["manage_gids"]]:
+            action, here = "write" if write else "read", groups_of(uid)
+            counted, not_counted = (can(uid, gid, groups, self.wanted, action, owner=real, nas_groups=nas_groups).allowed for nas_groups in (None, here))
+            if counted and not not_counted:
                 self.warn(
-                    f"{pod['who']} may {action} here by its groups {_numbers(pod['groups'])} alone, and this server looks up the groups of uid {pod['uid']} "
-                    f"itself (manage-gids in nfs.conf): {_numbers(here)}. Give that uid an account with the group here, or set manage-gids=n under [mountd]."
+                    f"pods with uid {uid} may {action} here by their groups {_numbers(groups)} alone, and this server looks up the groups of that uid itself "
+                    f"(manage-gids in nfs.conf): {_numbers(here)}. Give the uid an account with the group here, or set manage-gids=n under [mountd]."
                 )
 
     def _dataset(self) -> None:

@@ -16,8 +16,8 @@ from .look import NFS_SERVER, install_hint
 from .steps import Plan, Step
 
 
-def plan(declared: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], nas: str, pods: Iterable[Mapping[str, Any]] = ()) -> Plan:
-    """Every error is found before the first step is taken. `pods` are those with supplemental groups: {who, export, access, uid, gid, groups}."""
+def plan(declared: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], nas: str, users: Mapping[str, list[dict[str, Any]]] | None = None) -> Plan:
+    """Every error is found before the first step is taken. `users` are the pods that mount each export: {uid, gid, groups, write}."""
     result, lines = Plan(nas), []
     wanted = [normalise(export) for export in declared]
     before = seen["files"].get(DROP_IN, "")
@@ -27,7 +27,7 @@ def plan(declared: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], nas: st
         one = Export(export, seen, exported, places, result)
         one.decide()
         if not one.failed:
-            one.warn_of_groups([pod for pod in pods if pod["export"] == one.name])
+            one.warn_of_groups((users or {}).get(one.name, []))
             lines.append((one.name, exports_line({**one.wanted, "path": one.path}, one.mountpoint)))
     service = seen["service"]
     if not service["installed"]:

@@ -208,9 +208,9 @@ def test_pods_that_need_a_group_which_this_server_does_not_count(tmp_path: Path,
     monkeypatch.setattr("ansible_collections.homelab.immich.plugins.module_utils.linux.export.folder", lambda path: there)
     monkeypatch.setattr("ansible_collections.homelab.immich.plugins.module_utils.linux.export.groups_of", lambda uid: here)
     wanted = {"name": "photos", "path": str(tmp_path), "clients": ["192.0.2.0/24"]}
-    pod = {"who": "photos of home", "export": "photos", "access": "ro", "uid": 5000, "gid": 5000, "groups": [1000]}
-    said = [warning["message"] for warning in plan([wanted], seen(manage_gids=manage_gids), "attic", [pod, pod | {"export": "other"}]).warnings]
-    expected = "attic, export photos: photos of home may read here by its groups 1000 alone, and this server looks up the groups of uid 5000 itself"
+    pod = {"uid": 5000, "gid": 5000, "groups": [1000], "write": False}
+    said = [warning["message"] for warning in plan([wanted], seen(manage_gids=manage_gids), "attic", {"photos": [pod], "other": [pod]}).warnings]
+    expected = "attic, export photos: pods with uid 5000 may read here by their groups 1000 alone, and this server looks up the groups of that uid itself"
     assert [sentence.startswith(expected) for sentence in said] == [True] * warned
 
 

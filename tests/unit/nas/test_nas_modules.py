@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 
+import examples
 import pytest
 from ansible_collections.homelab.immich.plugins.filter.export_users import export_users
 from ansible_collections.homelab.immich.plugins.module_utils import nfs4
@@ -42,6 +43,14 @@ def test_an_export_as_it_should_be(look):
     assert seen["exports"] == [{"name": "photos", "seen": True, "sentinel": True, "owner": "1000", "group": "1000", "mode": "0750"}]
     # PUTROOTFH, LOOKUP, GETATTR and ACCESS: nothing else is ever sent
     assert {operation for compound in server.asked for operation in compound} == {24, 15, 9, 3}
+
+
+def test_the_documented_example(run, monkeypatch):
+    [task] = examples.of("modules/nas_export_info")
+    with Nfs4({"/volume1/photos": MINE, GUARD: Folder()}) as server:
+        monkeypatch.setattr(nfs4, "PORT", server.port)
+        seen = run("nas_export_info", task["homelab.immich.nas_export_info"] | {"address": "127.0.0.1"})
+    assert seen["exports"][0]["sentinel"] is True and seen["findings"] == []
 
 
 @pytest.mark.parametrize(
@@ -152,6 +161,6 @@ def test_who_mounts_what_follows_from_the_volumes():
     read = {"name": "photos", "access": "ro", "nfs": {"export": "photos"}}
     stage = {"immich_volumes": [read, {"name": "thumbs", "storage_class": "longhorn"}]}
     assert export_users([photos, stage, stage, {}]) == {
-        "immich": [{"uid": 1000, "gid": 1000, "write": True, "subpath": "a"}],
-        "photos": [{"uid": 0, "gid": 0, "write": False, "subpath": ""}],
+        "immich": [{"uid": 1000, "gid": 1000, "groups": [], "write": True, "subpath": "a"}],
+        "photos": [{"uid": 0, "gid": 0, "groups": [], "write": False, "subpath": ""}],
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.homelab.immich.plugins.plugin_utils.pod_groups import groups_of, pods_with_groups
+from ansible_collections.homelab.immich.plugins.plugin_utils.pod_groups import groups_of
 
 CONTEXT = "/spec/template/spec/securityContext"
 
@@ -38,11 +38,3 @@ def test_only_what_all_pods_of_a_volume_have():
     instance = {"immich_name": "photos", "immich_patches": [patched(groups, "photos-server"), patched(groups, "immich-machine-learning")]}
     assert groups_of(instance, ["server"]) == [100]
     assert groups_of(instance, ["server", "machine-learning"]) == []
-
-
-def test_a_pod_is_named_with_its_volume_and_export():
-    patch = patched([{"op": "add", "path": f"{CONTEXT}/supplementalGroups", "value": [100]}])
-    volumes = [{"name": "media", "storage_class": "longhorn"}, {"name": "photos", "access": "ro", "nfs": {"export": "album"}}]
-    home = {"inventory_hostname": "home", "immich_run_as": {"uid": "5000", "gid": 5000}, "immich_volumes": volumes, "immich_patches": [patch]}
-    expected = {"who": "photos of home", "export": "album", "access": "ro", "uid": 5000, "gid": 5000, "groups": [100]}
-    assert pods_with_groups([home, {"inventory_hostname": "other"}]) == [expected]
