@@ -43,8 +43,10 @@ EXAMPLES = r"""
 
 - name: Give all modules of this collection the same connection
   hosts: immich
+  connection: local
+  gather_facts: false
   module_defaults:
-    group/homelab.immich.immich: "{{ lookup('homelab.immich.connection', 'immich') }}"
+    group/homelab.immich.immich: "{{ lookup('homelab.immich.connection', 'immich') | combine({'api_key': vault_immich_api_key}) }}"
   tasks:
     - name: Look at the libraries
       homelab.immich.library_info:

@@ -73,6 +73,7 @@ EXAMPLES = r"""
     objects: "{{ query('homelab.immich.manifests', 'storage', 'database', 'cache') }}"
     instance: "{{ inventory_hostname }}"
     context: homelab
+  register: data_layer
 
 - name: Apply everything, and take away what is no longer wanted
   homelab.immich.apply:
@@ -82,6 +83,7 @@ EXAMPLES = r"""
     instance: "{{ inventory_hostname }}"
     context: homelab
     take_over: [Ingress/immich-server]
+  register: everything
 """
 
 RETURN = r"""

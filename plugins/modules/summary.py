@@ -39,8 +39,11 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Say what exists now
   homelab.immich.summary:
-    applied: ["{{ __immich_data }}", "{{ __immich_app }}"]
-    configured: {users: "{{ __immich_users }}", libraries: "{{ __immich_libraries_result }}"}
+    applied: ["{{ data_layer }}", "{{ everything }}"]
+    configured:
+      users: "{{ users }}"
+      libraries: "{{ libraries }}"
+    initialized: true
 """
 
 RETURN = r"""
