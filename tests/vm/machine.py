@@ -53,7 +53,8 @@ def image() -> Path:
                 raise MachineError(f"the machine needs {' '.join(missing)}, and apt-get {words[0]} failed, see above. Install them by hand.")
     if not folder.is_dir():
         if os.geteuid():
-            raise MachineError(f"there is no machine in {folder} yet, and debootstrap builds one as root only. Run once: sudo {HERE / 'build'} {folder}")
+            command = f"sudo {HERE / 'build'} {folder} && sudo chown -R $USER {folder}"
+            raise MachineError(f"there is no machine in {folder} yet, and debootstrap builds one as root only. Run once: {command}")
         say(f"Building the machine in {folder} (once, about ten minutes on two cores)")
         if subprocess.run([HERE / "build", folder], check=False).returncode:
             raise MachineError(f"the machine was not built; its last lines are above. Run {HERE / 'build'} {folder} to try again.")
