@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.homelab.immich.plugins.modules import api_key
+from ansible_collections.homelab.immich.plugins.plugin_utils.in_process import InProcess
 
 
-class ActionModule(ActionBase):
+class ActionModule(InProcess):
     """The action behind homelab.immich.api_key; the documentation is with the module of that name."""
+
+    main = api_key.main
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what the module returned."""
         result = super().run(tmp, task_vars)
-        result.update(self._execute_module(task_vars=task_vars))
         if "secret" in result:
             self._task.no_log = True
         return result

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -36,9 +36,11 @@ CONNECTION_SPEC: dict[str, dict[str, Any]] = {
 class ImmichModule:
     """Composes AnsibleModule: says what, while this knows how."""
 
+    ansible_module: Callable[..., AnsibleModule] = AnsibleModule  # an action that runs the module in its own process puts another in its place
+
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
         # no_log: no arguments in syslog, where the secrets inside free-form options would show
-        self.ansible = AnsibleModule(argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, no_log=True, **kwargs)
+        self.ansible = type(self).ansible_module(argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, no_log=True, **kwargs)
         self.params: dict[str, Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
         self._client: Client | None = None

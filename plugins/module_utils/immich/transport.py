@@ -180,9 +180,9 @@ class _Proxy:
 
 
 def _proxy(scheme: str, netloc: str) -> _Proxy | None:
-    """Read the proxy for an address from the environment."""
-    given = urllib.request.getproxies().get(scheme)
-    if not given or urllib.request.proxy_bypass(netloc):
+    """Read the proxy for an address from the environment, and nowhere else: macOS ends a process of Ansible's that asks for the system's."""
+    given = urllib.request.getproxies_environment().get(scheme)
+    if not given or urllib.request.proxy_bypass_environment(netloc):
         return None
     try:
         parts = urllib.parse.urlsplit(given if "://" in given else f"http://{given}")
