@@ -160,11 +160,24 @@ def _dataset_problems(export: Mapping[str, Any], wanted: Mapping[str, Any], prov
         yield f"recordsize is {wanted['recordsize']}. Write a power of two from 512 to 16M, such as 128K or 1M."
     if wanted["compression"] is not None and not _COMPRESSION.fullmatch(wanted["compression"].lower()):
         yield f"compression is {wanted['compression']}. Write what ZFS has, such as lz4, zstd, zstd-3 or off."
+    if provider == "truenas":
+        yield from _truenas_properties(wanted)
     if wanted["snapshots"] and provider in ("nixos", "linux"):
         yield f"snapshots are taken on TrueNAS only. On {provider} set up sanoid, or services.zfs.autoSnapshot of NixOS, and remove snapshots here."
     keep = (export.get("snapshots") or {}).get("keep")
     if keep is not None and not _KEEP.fullmatch(str(keep)):
         yield f"snapshots.keep is {keep}. Write a number and h, d, w, m or y, for example 30d."
+
+
+def _truenas_properties(wanted: Mapping[str, Any]) -> Iterator[str]:
+    """What ZFS has and the API of TrueNAS does not take."""
+    quota, compression = wanted["quota"], (wanted["compression"] or "").lower()
+    if quota is not None and 0 < (_bytes(quota) or 0) < 1 << 30:
+        yield f"quota is {quota}, and TrueNAS takes no less than 1G. Write 1G or more, or none."
+    if compression in [f"gzip-{level}" for level in range(2, 9)]:
+        yield f"compression is {wanted['compression']}, and TrueNAS has gzip-1, gzip and gzip-9. Use one of them, or zstd."
+    if wanted["dataset"] and "/" not in wanted["dataset"] and wanted["owner"]["user"] is not None:
+        yield f"owner is set, and dataset is the pool {wanted['dataset']}, whose owner TrueNAS does not change. Export a dataset in it, or remove owner."
 
 
 def parse_size(text: Any) -> int:

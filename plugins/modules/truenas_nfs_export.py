@@ -114,6 +114,13 @@ options:
         type: list
         elements: str
         required: true
+  smb_shares:
+    description:
+      - SMB shares of the same TrueNAS, made in the same login. Each is what an entry of C(exports) of M(homelab.immich.truenas_smb_share) is.
+      - A dataset that is shared both ways is created with the share type MULTIPROTOCOL.
+    type: list
+    elements: dict
+    default: []
 author: homelab.immich contributors (@homelab-immich)
 """
 

@@ -283,6 +283,8 @@ def _stat(session: Session, path: str) -> dict[str, Any]:
 
 def _listdir(session: Session, path: str, filters: Any = None, options: Any = None) -> Any:
     state = session.host.read()
+    if state.get("failing") == "filesystem.listdir":
+        raise CallRefused(errno.EIO, "Input/output error")
     folder = _entry(session, state, path)
     if folder["type"] != "DIRECTORY":
         raise CallRefused(errno.ENOTDIR, f"Path {path} is not a directory")

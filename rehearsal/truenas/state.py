@@ -132,7 +132,7 @@ def _new_state(host: str) -> dict[str, Any]:
         "snapshot_tasks": [],
         "roles": ["FULL_ADMIN"],  # of the user of the API key
         "full": False,  # whether the pools have no space left
-        "failing": None,  # a method that fails: filesystem.setperm, filesystem.chown or service.start
+        "failing": None,  # a method that fails: filesystem.setperm, filesystem.chown, filesystem.listdir or service.start
         "mounting": [],  # NFSv4 clients: {address}
         "mounting_nfs3": [],  # {address, path}
     }

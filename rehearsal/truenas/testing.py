@@ -88,13 +88,10 @@ class Server:
         """Make exports as declared, as the modules do. It is not among the calls."""
         declared = list(exports if exports is not None else self.spec["nas"][self.host.name]["exports"])
         with self.client(read_only=False) as api:
-            for protocol in ("nfs", "smb"):
-                wanted = [export for export in declared if (export.get("protocol") or "nfs") == protocol]
-                if wanted:
-                    made = plan(wanted, look(api, wanted, protocol), dialect(self._version), protocol)
-                    assert not made.refusals, made.refusals
-                    for step in made.steps:
-                        api.job(step.method, *step.params) if step.job else api.call(step.method, *step.params)
+            made = plan(declared, look(api, declared), dialect(self._version))
+            assert not made.refusals, made.refusals
+            for step in made.steps:
+                api.job(step.method, *step.params) if step.job else api.call(step.method, *step.params)
         self.calls.clear()
         self.forgive()
 

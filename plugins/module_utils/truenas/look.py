@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..nas import NOBODY, nfs_path, normalise, sentinel_places
@@ -15,8 +16,20 @@ from .client import CallError, TrueNAS
 # The folders of Immich's media location. Immich leaves a file named .immich in each.
 MEDIA_FOLDERS = ("backups", "encoded-video", "library", "profile", "thumbs", "upload")
 _FOLDERS_SEARCHED = 50  # for a media location one level below the root of an export
-_SERVICES = {"nfs": "nfs", "smb": "cifs"}
-_PROPERTIES = ["readonly", "quota", "recordsize", "compression", "available", "encryption", "encryptionroot", "keyformat", "keystatus", "mountpoint"]
+SERVICES = {"nfs": "nfs", "smb": "cifs"}
+_PROPERTIES = [
+    "readonly",
+    "casesensitivity",
+    "quota",
+    "recordsize",
+    "compression",
+    "available",
+    "encryption",
+    "encryptionroot",
+    "keyformat",
+    "keystatus",
+    "mountpoint",
+]
 
 
 def place_of(export: Mapping[str, Any]) -> str:
@@ -30,15 +43,17 @@ def ancestors(dataset: str) -> list[str]:
     return ["/".join(parts[:depth]) for depth in range(len(parts) - 1, 0, -1)]
 
 
-def look(api: TrueNAS, exports: Iterable[Mapping[str, Any]], protocol: str) -> dict[str, Any]:
-    """Everything that is to be known before something is planned. `exports` are all of one protocol."""
+def look(api: TrueNAS, exports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Everything that is to be known before something is planned."""
     wanted = [normalise(export) for export in exports]
+    protocols = sorted({export["protocol"] for export in wanted})
     datasets = _datasets(api, {export["dataset"] for export in wanted})
+    services = api.query("service.query", [["service", "in", [SERVICES[protocol] for protocol in protocols]]])
     seen: dict[str, Any] = {
         "datasets": datasets,
-        "shares": api.query(f"sharing.{protocol}.query", []),
-        "service": (api.query("service.query", [["service", "=", _SERVICES[protocol]]]) or [{"state": "STOPPED", "enable": False}])[0],
-        "protocols": api.call("nfs.config")["protocols"] if protocol == "nfs" else [],
+        "shares": {protocol: api.query(f"sharing.{protocol}.query", []) for protocol in protocols},
+        "services": {service["service"]: service for service in services},
+        "protocols": api.call("nfs.config")["protocols"] if "nfs" in protocols else [],
         "tasks": api.query("pool.snapshottask.query", []) if any(export["snapshots"] for export in wanted) else [],
     }
     seen["users"], seen["groups"] = _accounts(api, wanted)
@@ -92,13 +107,16 @@ def _folders(api: TrueNAS, wanted: list[dict[str, Any]], datasets: Mapping[str, 
     for export in wanted:
         root = place_of(export)
         paths |= {f"/mnt/{name}" for name in [export["dataset"], *ancestors(export["dataset"])]} | {root}
-        paths |= {f"{root}/{subpath}" for subpath in export["subpaths"]}
+        paths |= {f"{root}/{part}" for subpath in export["subpaths"] for part in (subpath, *map(str, list(PurePosixPath(subpath).parents)[:-1]))}
         children = [f"/mnt/{name}" for name in below(datasets, root)]
-        paths |= {
-            part for place in sentinel_places(export, "truenas", children) for part in (place, place.rpartition("/")[0], place.rpartition("/.immich-guard/")[0])
-        }
-    ordered = sorted(paths)
-    return dict(zip(ordered, _stats(api, ordered), strict=True))
+        paths |= {*children, *sentinel_places(export, "truenas", children)}
+    found = _stats(api, paths)
+    # a folder that is there says the same of those above it; only where one is missing they matter by themselves
+    return found | _stats(api, {above for path, folder in found.items() if folder is None for above in _above(path)} - set(found))
+
+
+def _above(path: str) -> list[str]:
+    return [str(parent) for parent in PurePosixPath(path).parents if len(parent.parts) > 2]
 
 
 def _unfinished(wanted: list[dict[str, Any]], seen: Mapping[str, Any]) -> list[str]:
@@ -108,12 +126,20 @@ def _unfinished(wanted: list[dict[str, Any]], seen: Mapping[str, Any]) -> list[s
     return [path for path in places if (folder := seen["folders"].get(path)) and folder["type"] == "DIRECTORY" and folder["uid"] == folder["gid"] == 0]
 
 
-def _stats(api: TrueNAS, paths: list[str]) -> list[dict[str, Any] | None]:
-    answers = api.call_all("filesystem.stat", [(path,) for path in paths])
-    for answer in answers:
-        if isinstance(answer, CallError) and answer.code not in (errno.ENOENT, errno.ENOTDIR):
-            raise answer
-    return [None if isinstance(answer, CallError) else answer for answer in answers]
+def _stats(api: TrueNAS, paths: Iterable[str]) -> dict[str, dict[str, Any] | None]:
+    """What is at some paths; None where there is nothing."""
+    ordered = sorted(paths)
+    answers = [_unless_absent(answer) for answer in api.call_all("filesystem.stat", [(path,) for path in ordered])]
+    return dict(zip(ordered, answers, strict=True))
+
+
+def _unless_absent(answer: Any) -> Any:
+    """An answer about a path; None when there is nothing at the path. Any other error is raised."""
+    if isinstance(answer, CallError):
+        if answer.code in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise answer
+    return answer
 
 
 def _markers(api: TrueNAS, path: str) -> list[str]:
@@ -123,12 +149,10 @@ def _markers(api: TrueNAS, path: str) -> list[str]:
         filters = [["type", "=", "DIRECTORY"]] + ([["name", "in", list(names)]] if names else [])
         options = {"select": ["name"], "limit": _FOLDERS_SEARCHED}
         answers = api.call_all("filesystem.listdir", [(f"{path}/{place}".rstrip("/"), filters, options) for place in places])
-        return [
-            f"{place}/{entry['name']}".lstrip("/") for place, found in zip(places, answers, strict=True) if not isinstance(found, CallError) for entry in found
-        ]
+        return [f"{place}/{entry['name']}".lstrip("/") for place, found in zip(places, answers, strict=True) for entry in _unless_absent(found) or []]
 
     def marked(places: list[str]) -> list[str]:
-        markers = [f"{place}/.immich" for place in places]
-        return [marker for marker, there in zip(markers, _stats(api, [f"{path}/{marker}" for marker in markers]), strict=True) if there]
+        found = _stats(api, [f"{path}/{place}/.immich" for place in places])
+        return [marker.removeprefix(f"{path}/") for marker, there in found.items() if there]
 
     return marked(folders([""], MEDIA_FOLDERS)) or marked(folders([name for name in folders([""]) if not name.startswith(".")], MEDIA_FOLDERS))

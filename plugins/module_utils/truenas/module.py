@@ -65,11 +65,18 @@ _ONLY: dict[str, dict[str, Any]] = {
 
 
 def run(protocol: str) -> None:
-    """Bring the datasets, folders, shares, snapshots and the service of one protocol to what is declared."""
+    """Bring the datasets, folders, shares, snapshots and services to what is declared. With NFS, SMB shares may come along."""
     exports = {"type": "list", "elements": "dict", "required": True, "options": _COMMON | _ONLY[protocol]}
-    module = AnsibleModule({**CONNECTION, "exports": exports}, supports_check_mode=True)
-    wanted = module.params["exports"]
-    wrong = [f"exports[{index}] ({export['name']}): {problem}" for index, export in enumerate(wanted) for problem in problems(export, "truenas")]
+    more = {"smb_shares": {"type": "list", "elements": "dict", "default": []}} if protocol == "nfs" else {}
+    module = AnsibleModule({**CONNECTION, "exports": exports, **more}, supports_check_mode=True)
+    given = {"exports": module.params["exports"], "smb_shares": [share | {"protocol": "smb"} for share in module.params.get("smb_shares") or []]}
+    wanted = [export for entries in given.values() for export in entries]
+    wrong = [
+        f"{option}[{index}] ({export.get('name')}): {problem}"
+        for option, entries in given.items()
+        for index, export in enumerate(entries)
+        for problem in problems(export, "truenas")
+    ]
     if wrong:
         module.fail_json(msg="\n".join(wrong))
     taken: list[Step] = []
@@ -78,8 +85,8 @@ def run(protocol: str) -> None:
         with _connection(module) as api:
             version = api.call("system.version")
             speaks = dialect(version)
-            seen = look(api, wanted, protocol)
-            made = plan(wanted, seen, speaks, protocol, name)
+            seen = look(api, wanted)
+            made = plan(wanted, seen, speaks, name)
             _refuse(module, made, api, name)
             if made.narrowed:
                 _warn_narrowed(made, mounting(api), name)

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..nas import SENTINELS, normalise, parse_size, sentinel_places
-from .look import ancestors, below, place_of
+from .look import SERVICES, ancestors, below, place_of
 from .shares import plan_share
 from .versions import Dialect
 
-_SERVICES = {"nfs": ("nfs", "NFS"), "smb": ("cifs", "SMB")}
 _UNITS = {"h": "HOUR", "d": "DAY", "w": "WEEK", "m": "MONTH", "y": "YEAR"}
 _SPACE = 1 << 20  # with less than this left a pool is full
 
@@ -52,22 +51,23 @@ class Plan:
         self.warnings.append({"export": export["name"], "severity": "warning", "message": f"{nas}, export {export['name']}: {message}"})
 
 
-def plan(exports: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], dialect: Dialect, protocol: str, nas: str = "TrueNAS") -> Plan:
+def plan(exports: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], dialect: Dialect, nas: str = "TrueNAS") -> Plan:
     """Everything that makes TrueNAS as declared; with refusals the steps are not to be taken."""
     wanted, made = [normalise(export) for export in exports], Plan()
     for export in wanted:
-        new = _plan_dataset(made, export, seen, nas)
+        new = _plan_dataset(made, export, wanted, seen, nas)
         if new is None:
             continue
         _plan_folders(made, export, seen, nas, new)
         _plan_sentinels(made, export, seen, nas, new)
         plan_share(made, export, wanted, seen, dialect, nas, Step)
         _plan_snapshots(made, export, seen)
-    _plan_service(made, seen, dialect, protocol)
+    for protocol in seen["shares"]:
+        _plan_service(made, seen, dialect, protocol)
     return made
 
 
-def _plan_dataset(made: Plan, export: dict[str, Any], seen: Mapping[str, Any], nas: str) -> bool | None:
+def _plan_dataset(made: Plan, export: dict[str, Any], exports: list[dict[str, Any]], seen: Mapping[str, Any], nas: str) -> bool | None:
     """Whether the dataset is to be created; None when nothing more can be said of the export."""
     name, datasets, folders = export["dataset"], seen["datasets"], seen["folders"]
     problem = _dataset_problem(export, datasets, folders)
@@ -76,7 +76,9 @@ def _plan_dataset(made: Plan, export: dict[str, Any], seen: Mapping[str, Any], n
         return None
     properties = _properties(export)
     if name not in datasets:
-        fields = {"name": name, "type": "FILESYSTEM", "share_type": export["protocol"].upper(), "create_ancestors": True, **properties}
+        protocols = {other["protocol"] for other in exports if other["dataset"] == name}
+        share_type = "MULTIPROTOCOL" if len(protocols) > 1 else export["protocol"].upper()
+        fields = {"name": name, "type": "FILESYSTEM", "share_type": share_type, "create_ancestors": True, **properties}
         if fields.get("quota") is None:
             fields.pop("quota", None)
         missing = [parent for parent in reversed(ancestors(name)) if parent not in datasets]
@@ -87,6 +89,9 @@ def _plan_dataset(made: Plan, export: dict[str, Any], seen: Mapping[str, Any], n
             made.steps.append(Step(f"dataset {name}", "pool.dataset.create", (fields,), {}, after, mounts=name))
         return True
     have = datasets[name]
+    if export["protocol"] == "nfs" and export["access"] == "rw" and (have.get("casesensitivity") or {}).get("value") == "INSENSITIVE":
+        message = f"the dataset {name} was made for SMB, so IMG.jpg and img.jpg are one file in it. Over NFS use a dataset of share type NFS or Multiprotocol."
+        made.warn(nas, export, message)
     differing = {key: value for key, value in properties.items() if not _same(key, have.get(key) or {}, value)}
     if differing:
         before = {key: _shown(key, have.get(key) or {}) for key in differing}
@@ -248,7 +253,7 @@ def _plan_sentinels(made: Plan, export: dict[str, Any], seen: Mapping[str, Any],
     """Folders only, and only where the dataset is really mounted: in the empty mount point of an unmounted one they would say the opposite of the truth."""
     root, folders, datasets = place_of(export), seen["folders"], seen["datasets"]
     children = below(datasets, root)
-    shared = {share["path"].rstrip("/") for share in seen["shares"] if share["enabled"]} if export["protocol"] == "nfs" else None
+    shared = {share["path"].rstrip("/") for share in seen["shares"]["nfs"] if share["enabled"]} if export["protocol"] == "nfs" else None
     for child in children:
         if datasets[child].get("locked") or not (folder := folders.get(f"/mnt/{child}")) or not folder["is_mountpoint"]:
             made.warn(
@@ -310,12 +315,13 @@ def _cron_field(field: str) -> str:
 
 
 def _plan_service(made: Plan, seen: Mapping[str, Any], dialect: Dialect, protocol: str) -> None:
-    name, label = _SERVICES[protocol]
+    name, label = SERVICES[protocol], protocol.upper()
+    service = seen["services"].get(name) or {"state": "STOPPED", "enable": False}
     if protocol == "nfs" and "NFSV4" not in seen["protocols"]:  # the cluster mounts NFSv4
         protocols = [*seen["protocols"], "NFSV4"]
         made.steps.append(Step("NFS service", "nfs.update", ({"protocols": protocols},), {"protocols": seen["protocols"]}, {"protocols": protocols}))
-    if not seen["service"]["enable"]:
+    if not service["enable"]:
         made.steps.append(Step(f"{label} service", "service.update", (name, {"enable": True}), {"enable": False}, {"enable": True}, service=name))
-    if seen["service"]["state"] != "RUNNING":
+    if service["state"] != "RUNNING":
         method, params = ("service.control", ("START", name, {"silent": False})) if dialect.service_control else ("service.start", (name, {"silent": False}))
         made.steps.append(Step(f"{label} service", method, params, {"state": "STOPPED"}, {"state": "RUNNING"}, job=dialect.service_control, service=name))

@@ -38,6 +38,8 @@ def plan_share(made: Any, export: dict[str, Any], exports: list[dict[str, Any]],
         made.refuse(nas, export, f"the {named} is the folder {share['path']}, not {place_of(export)}. Correct the share, or dataset.")
         return
     differing = {key: value for key, value in fields.items() if not _same(key, share.get(key), value)}
+    if export["protocol"] == "nfs" and set(clients(share)) == set(export["clients"]):  # an address may be among the hosts there
+        differing = {key: value for key, value in differing.items() if key not in ("networks", "hosts")}
     if not differing:
         return
     made.steps.append(step(named, f"{method}.update", (share["id"], differing), {key: share.get(key) for key in differing}, differing))
@@ -84,8 +86,8 @@ def covers(outer: str, inner: str) -> bool:
 def _own_nfs_share(export: dict[str, Any], exports: list[dict[str, Any]], seen: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
     """The share of this path; where there are several, or the path is exported twice, the one whose clients meet the declared ones."""
     path = place_of(export)
-    there = [share for share in seen["shares"] if share["path"].rstrip("/") == path]
-    several = len(there) > 1 or sum(place_of(other) == path for other in exports) > 1
+    there = [share for share in seen["shares"]["nfs"] if share["path"].rstrip("/") == path]
+    several = len(there) > 1 or sum(other["protocol"] == "nfs" and place_of(other) == path for other in exports) > 1
     if several:
         there = [share for share in there if any(covers(have, want) or covers(want, have) for have in clients(share) for want in export["clients"])]
     if len(there) > 1:
@@ -95,7 +97,7 @@ def _own_nfs_share(export: dict[str, Any], exports: list[dict[str, Any]], seen: 
 
 
 def _own_smb_share(export: dict[str, Any], seen: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
-    return "", next((share for share in seen["shares"] if share["name"].lower() == export["share"].lower()), None)
+    return "", next((share for share in seen["shares"]["smb"] if share["name"].lower() == export["share"].lower()), None)
 
 
 def _nfs_fields(export: dict[str, Any], seen: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:

@@ -68,7 +68,7 @@ def results(output: str, host: str) -> int:
 def test_a_truenas_as_declared(run, tank, mode):
     output, known = run({"tank": truenas(tank)}, "-vvv", *mode)
     assert known["tank"]["exports"] == 2 and known["tank"]["sentinels_ok"] and known["tank"]["findings"] == []
-    assert results(output, "tank") == 5  # which tasks, the module for NFS, none for SMB, what is kept, and that nothing is done over ssh
+    assert results(output, "tank") == 5  # which tasks, the module, none for SMB alone, what is kept, and that nothing is done over ssh
     assert tank.methods.count("auth.login_ex") == 1
     assert API_KEY not in output
 
@@ -93,6 +93,15 @@ def test_a_bare_truenas_is_planned_and_then_made(run, tmp_path):
         tank.calls.clear()
         output, known = run(hosts)
         assert tank.mutations == [] and known["tank"]["sentinels_ok"] and known["tank"]["findings"] == []
+        assert tank.methods.count("auth.login_ex") == 1 and known["tank"]["exports"] == 3
+
+
+def test_a_truenas_with_smb_shares_alone(run, tmp_path):
+    smb = {"name": "k8s", "protocol": "smb", "dataset": "tank/k8s", "share": "k8s"}
+    with Server(tmp_path, bare=True) as tank:
+        output, known = run({"tank": truenas(tank, nas_exports=[smb])})
+        assert "changed=2" in output and known["tank"]["sentinels_ok"] and tank.methods.count("auth.login_ex") == 1
+        assert [share["name"] for share in tank.host.read()["smb_shares"]] == ["k8s"] and tank.host.read()["nfs_shares"] == []
 
 
 CARDINAL = {"name": "images", "dataset": "tank/Images", "squash": "all", "map_user": 1000, "map_group": 1000, "clients": ["10.0.0.0/8"]}
