@@ -18,6 +18,13 @@ from ansible_collections.homelab.immich.plugins.module_utils.linux.exports impor
 from .look import HEAD, Seen, facts
 from .module import export_lines
 
+# A mount that is no longer as it was looked at is left alone: the look afterwards says so.
+_MAKE = """umask 022
+make() { # the sentinel, the line of its mount
+    grep -qxF -- "$2" "$root/proc/self/mountinfo" || return 0
+    mkdir -p "$1" || { tell missing "$1"; exit 1; }
+}
+"""
 _PATTERN = re.compile(r"[/*?@]")  # a network, everybody, a pattern, a netgroup: mountd keeps them as they are
 
 
@@ -87,5 +94,4 @@ def sentinel_script(exports: Iterable[Mapping[str, Any]], seen: Seen) -> tuple[l
                 target = f"{place}/{nas.sentinel_path(export)}"
                 missing.append(target)
                 lines.append(f"make {shlex.join([target, seen.mount_lines[mount]])}")
-    make = 'umask 022\nmake() { grep -qxF -- "$2" "$root/proc/self/mountinfo" && mkdir -p "$1" && tell made "$1"; }\n'
-    return missing, HEAD + make + "\n".join(lines)
+    return missing, HEAD + _MAKE + "\n".join(lines)

@@ -14,9 +14,9 @@ NIXOS_REBUILD = r"""#!/bin/sh
 root=ROOT
 echo "nixos-rebuild $1" >>$root/calls
 for word in "$@"; do
+    case $word in *#*) echo "$word" >>$root/flakes ;; esac
     case $word in nixos-config=*) at=$(dirname "${word#*=}") main=configuration.nix ;; --flake) main=flake.nix ;; /*) at=${word%%#*} ;; esac
 done
-echo "$at" >>$root/checkouts
 play=$(cat $root/play)
 [ "$play" != build ] || { echo "error: undefined variable 'nfz'" >&2; exit 1; }
 seen() { [ ! -d "$at/.git" ] || [ $main = configuration.nix ] || git -C "$at" ls-files --error-unmatch "$1" >/dev/null 2>&1; }
@@ -47,15 +47,16 @@ SWITCH = r"""#!/bin/sh
 root=ROOT
 echo "switch-to-configuration $1" >>$root/calls
 play=$(cat $root/play)
-[ "$play" != stuck ] || exit 1
 [ $1 != dry-activate ] || { echo "would restart the following units: nfs-mountd.service"; exit 0; }
-echo quiet >$root/play
+[ $play = trap ] || echo quiet >$root/play
+if [ $play = trap ]; then mkdir $root/trapped || exit 1; fi
 ln -sfn SYSTEM $root/run/current-system
-if [ "$play" = deaf ]; then : >$root/var/lib/nfs/etab; exit 0; fi
+if [ $play = deaf ]; then : >$root/var/lib/nfs/etab; exit 0; fi
 while read -r path clients; do
     for client in $clients; do printf '%s\t%s\n' "$path" "$client"; done
 done <SYSTEM/etc/exports >$root/var/lib/nfs/etab
-[ "$play" != units ] || { echo "warning: the following units failed: smartd.service"; exit 4; }
+[ $play != unmount ] || sed -i /Images/d $root/proc/self/mountinfo
+[ $play != units ] && [ $play != trap ] || { echo "warning: the following units failed: smartd.service"; exit 4; }
 """
 NIX_ENV = """#!/bin/sh
 echo "nix-env $3 $4" >>ROOT/calls
@@ -129,7 +130,8 @@ class Host:
         return found
 
     def play(self, what: str) -> None:
-        """What goes wrong next: build, early (before the new generation), units (some fail), deaf (nothing is exported), stuck (whatever is switched to)."""
+        """What goes wrong next: build, early (before the new generation), units (some fail), deaf (nothing is exported),
+        unmount (the dataset goes away), trap (some fail, and so does the way back)."""
         (self.root / "play").write_text(f"{what}\n")
 
     def datasets(self, found: dict[str, dict[str, str]]) -> None:

@@ -12,6 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+from ansible.plugins.loader import connection_loader
+from ansible.template import Templar
+from ansible_collections.homelab.immich.plugins.action.nixos_nfs_export import ActionModule
 
 from .nixos_host import Host
 
@@ -35,22 +42,22 @@ def host(tmp_path: Path) -> Host:
 
 
 @pytest.fixture
-def run(checkout: Path, tmp_path: Path, host: Host):
-    """Run the role for this host: (what was printed, the result that the summary reads, or nothing when the run failed)."""
+def play(checkout: Path, tmp_path: Path, host: Host):
+    """Run the role for this host, by ansible-playbook: (what was printed, the result that the summary reads, or nothing when the run failed)."""
 
-    def run(*arguments: str, exports: list | None = None, **variables) -> tuple[str, dict]:
+    def play(*arguments: str, mode: str = "rebuild") -> tuple[str, dict]:
         cardinal = {
             "ansible_connection": "local",
             "ansible_python_interpreter": "/nowhere/python3",  # a NixOS host has none
             "ansible_become": False,
             "ansible_host": "127.0.0.1",
             "nas_provider": "nixos",
-            "nas_nixos_mode": "rebuild",
+            "nas_nixos_mode": mode,
             "nas_nixos_checkout": str(host.checkout),
-            "nas_exports": exports if exports is not None else [images(host)],
+            "nas_exports": [images(host)],
         }
         (tmp_path / "play.yml").write_text(PLAY)
-        (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": {"nas": {"hosts": {"cardinal": cardinal | variables}}}}}))
+        (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": {"nas": {"hosts": {"cardinal": cardinal}}}}}))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | {
             "ANSIBLE_COLLECTIONS_PATH": str(checkout / "collections"),
             "ANSIBLE_HOME": str(tmp_path / "ansible"),
@@ -62,6 +69,27 @@ def run(checkout: Path, tmp_path: Path, host: Host):
         done = subprocess.run(words, env=environment | host.environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
         return done.stdout + done.stderr, json.loads(results.read_text()) if results.exists() else {}
 
+    return play
+
+
+@pytest.fixture
+def run(host: Host, monkeypatch):
+    """Rebuild this host, by the action alone. A failure is a result with `failed` and `msg`."""
+    for name, value in host.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(check: bool = False, **options) -> dict:
+        given = {"name": "cardinal", "rebuild": True, "checkout": str(host.checkout), "exports": [images(host)]} | options
+        task = Task.load({"action": {"module": "homelab.immich.nixos_nfs_export", **given}})
+        task.check_mode = check
+        loader = DataLoader()
+        context = PlayContext()
+        connection = connection_loader.get("local", context)
+        try:
+            return ActionModule(task, connection, context, loader, Templar(loader), None).run(task_vars={})
+        except AnsibleActionFail as error:
+            return {"failed": True, "changed": False, "msg": str(error)}
+
     return run
 
 
@@ -69,65 +97,85 @@ def images(host: Host, **changed) -> dict:
     return {"name": "images", "dataset": "tank/Images", "path": f"{host.tank}/Images", "squash": "all", "clients": ["10.0.0.0/8"]} | changed
 
 
-def test_from_nothing_to_an_export_and_then_nothing_to_do(host, run):
-    output, result = run("--check", "--diff")
+def test_from_nothing_to_an_export_and_then_nothing_to_do(host, play):
+    output, result = play("--check", "--diff")
     assert host.calls() == ["nixos-rebuild build", "nixos-rebuild dry-activate", "switch-to-configuration dry-activate"]
     assert not host.file.exists() and host.etab == "" and not (host.tank / "Images/.immich-guard").exists()
     assert f"+      {host.tank}/Images 10.0.0.0/8(rw," in output and "would restart the following units: nfs-mountd.service" in output
     assert result["changed"] and result["planned"] == 3  # the file, the switch, the sentinel
-
     before = host.running
-    output, result = run()
+
+    output, result = play()
     assert host.calls() == ["nixos-rebuild build", "nixos-rebuild switch", "switch-to-configuration switch"]
-    assert host.etab == (f"{host.tank}/Images\t10.0.0.0/8(rw,sync,no_subtree_check,all_squash,mountpoint)\n")
+    assert host.etab == f"{host.tank}/Images\t10.0.0.0/8(rw,sync,no_subtree_check,all_squash,mountpoint)\n"
     assert host.running != before and host.generation == "system-2-link"
     assert (host.tank / "Images/.immich-guard/images").is_dir()
-    assert result["changed"] and result["sentinels_ok"] and [found["severity"] for found in result["findings"]] == ["warning"]  # nobody serves port 2049 here
+    assert result["changed"] and result["sentinels_ok"] and "changed=2" in output
+    (warning,) = result["findings"]
+    assert warning["severity"] == "warning" and "127.0.0.1 does not answer there from here" in warning["message"]  # nobody serves NFS on this machine
 
-    for mode in ([], ["--check"]):
-        output, result = run(*mode)
-        assert host.calls() == ["nixos-rebuild build"] and not result["changed"] and host.generation == "system-2-link"
+    output, result = play()
+    assert host.calls() == ["nixos-rebuild build"] and host.generation == "system-2-link"
+    assert not result["changed"] and result["sentinels_ok"]
+
+
+def test_verify_needs_no_python_and_changes_nothing(host, play, run):
+    run()
+    host.calls()
+    _output, result = play(mode="verify")
+    assert result["sentinels_ok"] and not result["changed"] and host.calls() == []
+    (host.root / "var/lib/nfs/etab").write_text("")
+    output, result = play("--check", mode="verify")
+    assert result == {} and "failed=1" in output and "changed=0" in output
+    assert f"cardinal, export images: {host.tank}/Images is not exported to 10.0.0.0/8. Deploy the module" in output
+
+
+def test_check_mode_after_a_rebuild_has_nothing_to_say(host, run):
+    run()
+    host.calls()
+    result = run(check=True)
+    assert host.calls() == ["nixos-rebuild build"] and not result["changed"] and result["planned"] == 0 and result["diff"] == []
+
+
+def test_a_failure_is_shown_with_what_nixos_rebuild_says(host, play):
+    host.play("build")
+    output, result = play()
+    assert result == {} and "failed=1" in output
+    assert "cardinal: nixos-rebuild build fails, so nothing was switched." in output and "error: undefined variable 'nfz'" in output
 
 
 def test_a_flake_is_found_and_its_configuration_named(host, run):
     host.flake()
     host.file.write_text("")
     host.git("add", "--intent-to-add", "immich-exports.nix")
-    output, result = run(nas_nixos_configuration="cardinal")
-    assert host.etab and result["changed"], output
-    output, result = run("--check")
-    assert host.calls()[-1] == "nixos-rebuild build" and not result["changed"]
+    assert run(configuration="cardinal")["changed"] and host.etab
+    assert (host.root / "flakes").read_text().splitlines() == [f"{host.checkout}#cardinal"] * 2  # build and switch
+    host.calls()
+    assert not run(check=True)["changed"] and host.calls() == ["nixos-rebuild build"]
 
 
-def test_a_flake_does_not_see_a_file_that_git_does_not_track(host, run):
+@pytest.mark.parametrize("check", [True, False])
+def test_a_flake_does_not_see_a_file_that_git_does_not_track(host, run, check):
     host.flake()
-    for mode in (["--check"], []):
-        output, result = run(*mode)
-        command = f"sudo touch {host.file} && sudo git -C {host.checkout} add --intent-to-add {host.file}"
-        assert f"Run on the NAS: {command}; or set nas_nixos_intent_to_add: true." in output
-        assert result == {} and host.calls() == [] and not host.file.exists()
+    result = run(check=check)
+    command = f"sudo touch {host.file} && sudo git -C {host.checkout} add --intent-to-add {host.file}"
+    assert result["failed"] and f"Run on the NAS: {command}; or set nas_nixos_intent_to_add: true." in result["msg"]
+    assert host.calls() == [] and not host.file.exists()
 
 
 def test_git_is_told_where_an_option_says_so(host, run):
     host.flake()
-    output, result = run("--check", nas_nixos_intent_to_add=True)
-    assert result["planned"] == 3 and host.git("status", "--short") == "A  flake.nix\n"
-    output, result = run(nas_nixos_intent_to_add=True)
-    assert host.etab and result["changed"], output
+    assert run(check=True, intent_to_add=True)["planned"] == 3 and host.git("status", "--short") == "A  flake.nix\n"
+    assert run(intent_to_add=True)["changed"] and host.etab
     assert host.git("status", "--short") == "A  flake.nix\n A immich-exports.nix\n"
 
 
+SWITCHED_BACK = ["nixos-rebuild build", "nixos-rebuild switch", "switch-to-configuration switch", "nix-env --switch-generation GENERATION"]
 FAILURES = {
     "build": (["nixos-rebuild build"], "nixos-rebuild build fails, so nothing was switched."),
     "early": (["nixos-rebuild build", "nixos-rebuild switch", "switch-to-configuration switch"], "nixos-rebuild switch fails, so the generation before"),
-    "units": (
-        ["nixos-rebuild build", "nixos-rebuild switch", "switch-to-configuration switch", "nix-env --switch-generation 2", "switch-to-configuration switch"],
-        "nixos-rebuild switch fails, so the generation before was switched back to and the file put back.",
-    ),
-    "deaf": (
-        ["nixos-rebuild build", "nixos-rebuild switch", "switch-to-configuration switch", "nix-env --switch-generation 2", "switch-to-configuration switch"],
-        "is not exported, so the generation before was switched back to and the file put back.",
-    ),
+    "units": ([*SWITCHED_BACK, "switch-to-configuration switch"], "nixos-rebuild switch fails, so the generation before was switched back to"),
+    "deaf": ([*SWITCHED_BACK, "switch-to-configuration switch"], "is not exported, so the generation before was switched back to and the file put back."),
 }
 
 
@@ -137,14 +185,14 @@ def test_a_failure_leaves_what_was_there_working(host, run, failure):
     before = (host.running, host.generation, host.etab, host.file.read_text())
     host.calls()
     host.play(failure)
-    output, result = run(exports=[images(host, access="ro")])
+    read_only = [images(host, access="ro")]
+    result = run(exports=read_only)
     calls, says = FAILURES[failure]
-    assert result == {} and "failed=1" in output and says in output
-    assert host.calls() == calls
+    assert result["failed"] and says in result["msg"] and not result["changed"]
+    assert host.calls() == [call.replace("GENERATION", "2") for call in calls]
     assert (host.running, host.generation, host.etab, host.file.read_text()) == before
     host.play("quiet")
-    output, result = run(exports=[images(host, access="ro")])
-    assert result["changed"] and "(ro," in host.etab
+    assert run(exports=read_only)["changed"] and "(ro," in host.etab
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -152,50 +200,49 @@ def test_a_first_run_that_fails_leaves_nothing_behind(host, run, failure):
     host.flake()
     host.play(failure)
     before = (host.running, host.generation, host.etab, host.git("status", "--short"))
-    output, result = run(nas_nixos_intent_to_add=True)
-    assert result == {} and (host.running, host.generation, host.etab, host.git("status", "--short")) == before
+    result = run(intent_to_add=True)
+    assert result["failed"] and (host.running, host.generation, host.etab, host.git("status", "--short")) == before
     assert not host.file.exists() and not (host.tank / "Images/.immich-guard").exists()
 
 
-def test_what_nixos_rebuild_says_is_shown(host, run):
-    host.play("build")
-    output, _result = run()
-    assert "error: undefined variable 'nfz'" in output
-
-
 def test_a_way_back_that_fails_is_said_loudly(host, run):
-    run()
-    host.play("stuck")
-    output, result = run(exports=[images(host, access="ro")])
-    assert result == {} and "the way back failed too. Run nixos-rebuild switch --rollback on the NAS at once" not in output  # it never left
-    assert "nixos-rebuild switch fails, so the generation before was switched back to" in output
+    host.play("trap")
+    result = run()
+    assert result["failed"] and "and the way back failed too. Run nixos-rebuild switch --rollback on the NAS at once" in result["msg"]
+    assert not host.file.exists()
 
 
 def test_a_file_that_nobody_imports(host, run):
     (host.checkout / "configuration.nix").write_text('{ hostName = "cardinal"; }\n')
-    output, result = run()
-    assert result == {} and "Add the file to the imports of that configuration" in output
+    result = run()
+    assert result["failed"] and "Add the file to the imports of that configuration" in result["msg"]
     assert host.calls() == ["nixos-rebuild build"] and not host.file.exists()
 
 
 def test_the_configuration_exports_the_same_already(host, run):
     (host.checkout / "nas.nix").write_text(f"{{\n  exports = ''\n    {host.tank}/Images 10.0.0.0/8(rw,insecure)\n  '';\n}}\n")
     (host.checkout / "configuration.nix").write_text('{ imports = [ "./nas.nix" "./immich-exports.nix" ]; }\n')
-    output, result = run()
-    assert f"the configuration exports {host.tank}/Images to 10.0.0.0/8 already, elsewhere than in {host.file}. Take it out there." in output
-    assert result == {} and host.calls() == ["nixos-rebuild build"] and not host.file.exists()
+    result = run()
+    assert result["failed"] and f"exports {host.tank}/Images to 10.0.0.0/8 already, elsewhere than in {host.file}. Take it out there." in result["msg"]
+    assert host.calls() == ["nixos-rebuild build"] and not host.file.exists()
 
 
 def test_a_file_of_somebody_else_is_left_alone(host, run):
     host.file.write_text("{ services.nfs.server.enable = true; }\n")
-    output, result = run()
-    assert result == {} and "was not written by this collection" in output
+    result = run()
+    assert result["failed"] and "was not written by this collection" in result["msg"]
     assert host.file.read_text() == "{ services.nfs.server.enable = true; }\n" and host.calls() == []
 
 
 def test_no_configuration_there(host, run):
-    output, result = run(nas_nixos_checkout=f"{host.root}/etc")
-    assert result == {} and f"{host.root}/etc has neither flake.nix nor configuration.nix. Set nas_nixos_checkout" in output
+    result = run(checkout=f"{host.root}/etc")
+    assert result["failed"] and f"{host.root}/etc has neither flake.nix nor configuration.nix. Set nas_nixos_checkout" in result["msg"]
+
+
+def test_an_account_without_root(host, run):
+    (host.root / "bin/id").write_text('#!/bin/sh\n[ "$1" = -u ] && echo 1000 || echo ansible\n')
+    result = run()
+    assert result["failed"] and "this needs root, and runs as ansible. Set ansible_become: true" in result["msg"] and host.calls() == []
 
 
 @pytest.mark.parametrize(
@@ -209,8 +256,8 @@ def test_no_configuration_there(host, run):
 )
 def test_what_is_in_the_way_is_said_before_anything_changes(host, run, changed, says):
     host.datasets({"tank": {}} | ({} if changed is None else {"tank/Images": changed}))
-    output, result = run()
-    assert result == {} and "cardinal was left as it is:" in output and says in output
+    result = run()
+    assert result["failed"] and result["msg"].startswith("cardinal was left as it is:") and says in result["msg"]
     assert host.calls() == [] and not host.file.exists() and not list(host.tank.rglob(".immich-guard"))
 
 
@@ -219,8 +266,22 @@ def test_the_sentinel_of_a_folder_that_lost_it_is_not_made_again(host, run):
     (host.tank / "attic").mkdir()
     run(exports=[export])
     (host.tank / "attic/.immich-guard/attic").rmdir()
-    output, result = run(exports=[export])
-    assert result == {} and "its sentinel is gone: a disk is probably not mounted. Mount it; if the folder is right as it is, run sudo mkdir -p" in output
+    result = run(exports=[export])
+    assert result["failed"] and "its sentinel is gone: a disk is probably not mounted. Mount it; if the folder is right as it is" in result["msg"]
+
+
+def test_a_dataset_that_goes_away_gets_no_sentinel(host, run):
+    """Unmounted by the switch itself, after the look."""
+    host.play("unmount")
+    result = run()
+    assert result["failed"] and "the dataset tank/Images is not mounted" in result["msg"]
+    assert not (host.tank / "Images/.immich-guard").exists()
+
+
+def test_a_sentinel_that_cannot_be_made(host, run):
+    (host.tank / "Images/.immich-guard").write_text("a file")
+    result = run()
+    assert result["failed"] and "mkdir: " in result["msg"] and result["msg"].endswith("Correct that, then run again.")
 
 
 def test_a_nightly_upgrade_from_elsewhere_is_named(host, run):
@@ -229,16 +290,23 @@ def test_a_nightly_upgrade_from_elsewhere_is_named(host, run):
     (units / "nixos-upgrade.timer").write_text("")
     (units / "nixos-upgrade.service").write_text(f"[Service]\nExecStart={host.root}/start \n")
     (host.root / "start").write_text("nixos-rebuild switch --refresh --flake git+https://forge.example.net/me/homelab.git --upgrade\n")
-    _output, result = run()
-    (message,) = [found["message"] for found in result["findings"] if "nixos-upgrade" in found["message"]]
+    (message,) = [found["message"] for found in run()["findings"] if "nixos-upgrade" in found["message"]]
     assert "rebuilds it from git+https://forge.example.net/me/homelab.git" in message and "Set nas_nixos_mode: flake" in message
 
 
-def test_verify_after_a_rebuild_needs_nothing_and_changes_nothing(host, run):
+def test_a_system_that_the_next_start_does_not_take_is_named(host, run):
     run()
-    host.calls()
-    _output, result = run(nas_nixos_mode="verify")
-    assert result["sentinels_ok"] and not result["changed"] and host.calls() == []
-    (host.root / "var/lib/nfs/etab").write_text("")
-    output, result = run("--check", nas_nixos_mode="verify")
-    assert result == {} and f"cardinal, export images: {host.tank}/Images is not exported to 10.0.0.0/8. Deploy the module" in output
+    profile = host.root / "nix/var/nix/profiles/system"
+    profile.unlink()
+    profile.symlink_to("system-1-link")  # as nixos-rebuild test leaves it
+    (message,) = [found["message"] for found in run()["findings"] if "next start" in found["message"]]
+    assert message.endswith("Run sudo nixos-rebuild boot on it.")
+
+
+def test_paths_and_clients_of_every_kind(host, run):
+    odd = host.tank / "my photos (2024)"
+    odd.mkdir()
+    result = run(exports=[{"name": "odd", "path": str(odd), "clients": ["node1.example.net", "*.lan", "2001:db8::/64"]}])
+    assert not result.get("failed"), result["msg"]
+    assert result["sentinels_ok"] and host.etab.count("my\\040photos\\040\\0502024\\051\t") == 3
+    assert not run(exports=[{"name": "odd", "path": str(odd), "clients": ["node1.example.net", "*.lan", "2001:db8::/64"]}])["changed"]
