@@ -12,6 +12,7 @@ import base64
 import json
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -30,6 +31,7 @@ from ansible.release import __version__ as ansible_version  # noqa: E402
 from ansible_collections.homelab.immich.rehearsal import binaries  # noqa: E402
 from ansible_collections.homelab.immich.rehearsal.progress import Progress  # noqa: E402
 from harness import Homelab, Run, audit  # noqa: E402
+from nas import measure as measure_nas  # noqa: E402
 
 ROUNDS = 3
 COUNTS = {"user": (1, 200), "library": (1, 50, 500)}
@@ -104,6 +106,12 @@ def script(lab: Homelab, folder: Path) -> Callable[[], float] | str:
     return run
 
 
+def cpu() -> float:
+    """Seconds that the processes started here have kept a core busy so far; a busy machine stretches these less than the seconds of a clock."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def unchanged(run: Run) -> Run:
     """A run that changed something times something else."""
     if run.total("changed"):
@@ -125,17 +133,20 @@ def compare(lab: Homelab, folder: Path) -> dict[str, Any]:
     if callable(kept_by_script):
         kept_by_script()
         runs["script"] = kept_by_script
-    meter, requests, seconds = Meter(lab.home), {}, {name: [] for name in runs}
+    meter, requests, seconds, cpu_seconds = Meter(lab.home), {}, {name: [] for name in runs}, {name: [] for name in runs}
     for _round in range(ROUNDS):
         for name, run in runs.items():
             meter.read()
+            before = cpu()
             done = run()
+            cpu_seconds[name].append(cpu() - before)
             seconds[name].append(done.seconds if isinstance(done, Run) else done)
             requests[name] = meter.read()
             if name == "site":
                 tasks = done.recap["photos"]["ok"] + done.recap["photos"]["skipped"]  # type: ignore[union-attr]
     medians = {name: round(statistics.median(values), 2) for name, values in seconds.items()}
     return {
+        "cpu_s": {name: round(statistics.median(values), 2) for name, values in cpu_seconds.items()},
         "site_no_change_s": medians["site"],
         "loop_s": medians["loop"],
         "script_s": medians.get("script"),
@@ -175,14 +186,14 @@ def many(lab: Homelab) -> dict[str, Any]:
                 "seconds": round(statistics.median(done.seconds for done in again), 2),
                 "requests": meter.read()["immich"] // ROUNDS,
             }
-    return {"many": figures}
+    return {"many": figures, "library_requests": {str(count): figures[f"{count} library"]["requests"] for count in COUNTS["library"]}}
 
 
 def table(figures: dict[str, Any]) -> str:
     """The figures as a person reads them."""
     lines = [
         f"The default homelab, {figures['objects']} objects, nothing to change (median of {ROUNDS}):",
-        f"  {'':<26}{'seconds':>9}{'ratio':>8}{'module runs':>13}{'Kubernetes':>12}{'Immich':>8}  requests",
+        f"  {'':<26}{'seconds':>9}{'ratio':>8}{'CPU':>8}{'module runs':>13}{'Kubernetes':>12}{'Immich':>8}  requests",
     ]
     for name, what, key in (("site", "site.yml", "site_no_change_s"), ("loop", "looped tasks", "loop_s"), ("script", "kubectl and curl", "script_s")):
         time_of, ratio = figures[key], figures.get(f"{name}_ratio", 1.0)
@@ -191,7 +202,7 @@ def table(figures: dict[str, Any]) -> str:
             continue
         asked = figures["requests"][name]
         runs = figures["module_runs"].get(name, "-")
-        lines.append(f"  {what:<26}{time_of:>9.2f}{ratio:>8.2f}{runs:>13}{asked['kubernetes']:>12}{asked['immich']:>8}")
+        lines.append(f"  {what:<26}{time_of:>9.2f}{ratio:>8.2f}{figures['cpu_s'][name]:>8.2f}{runs:>13}{asked['kubernetes']:>12}{asked['immich']:>8}")
     lines += [
         f"  site.yml has {figures['tasks']} task results on the instance host. It alone checks inventory, NAS and cluster, prunes, and sees that all is ready.",
         "",
@@ -199,6 +210,15 @@ def table(figures: dict[str, Any]) -> str:
         f"  {'':<14}{'requests, no change':>20}{'seconds':>10}{'seconds, first run':>20}",
     ]
     lines += [f"  {name:<14}{row['requests']:>20}{row['seconds']:>10.2f}{row['first_s']:>20.2f}" for name, row in figures["many"].items()]
+    lines += [
+        "",
+        "What the module for a TrueNAS asks, with nothing to change:",
+        f"  {'':<14}{'logins':>8}{'listings':>10}{'looks at a folder':>19}",
+    ]
+    lines += [
+        f"  {count + (' export' if count == '1' else ' exports'):<14}{row['logins']:>8}{row['listings']:>10}{row['stats']:>19}"
+        for count, row in figures["truenas"].items()
+    ]
     return "\n".join(lines)
 
 
@@ -214,6 +234,7 @@ def main() -> None:
             figures = compare(lab, folder)
             print("Timing users and libraries ...", flush=True)
             figures |= many(lab)
+            figures["truenas"] = {str(count): row for count, row in measure_nas().items()}
         finally:
             lab.rehearsal("down")
     figures["machine"] = {
