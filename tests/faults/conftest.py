@@ -18,10 +18,11 @@ from ansible_collections.homelab.immich.plugins.module_utils.guard import run as
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, Limits
 from ansible_collections.homelab.immich.plugins.module_utils.guard.report import Report
 from ansible_collections.homelab.immich.plugins.module_utils.guard.run import Guard
-from ansible_collections.homelab.immich.plugins.module_utils.guard.views import MountView, ServerView
+from ansible_collections.homelab.immich.plugins.module_utils.guard.views import view_of
 from ansible_collections.homelab.immich.plugins.module_utils.immich import client as immich_client
 from ansible_collections.homelab.immich.plugins.module_utils.immich import settings
 from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
 from ansible_collections.homelab.immich.plugins.module_utils.immich.transport import HttpTransport
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
 
@@ -66,8 +67,8 @@ class Disk:
 class Home:
     """All of it. Every fault is a method, so that the table reads like what happens."""
 
-    def __init__(self, server: Server, photos: Path, disk: Disk, state: Path, view: str) -> None:
-        self.server, self.photos, self.disk, self.state, self.view = server, photos, disk, state, view
+    def __init__(self, server: Server, photos: Path, disk: Disk, memory: Path, view: str) -> None:
+        self.server, self.photos, self.disk, self.memory, self.view = server, photos, disk, memory, view
         self.away = photos.with_name("away")
         self.admin = Client(HttpTransport(server.url), timeout=5)
         user = self.admin.post("/auth/admin-sign-up", {"email": EMAIL, "name": "Admin", "password": PASSWORD}, doing="sign up")
@@ -88,16 +89,20 @@ class Home:
         """Run the guard; `during` happens right after it started the scan."""
         api = Client(HttpTransport(self.server.url), api_key=self.key, timeout=0.5, read_only=check_mode)
         config = Config(
-            state=str(self.state),
+            memory=str(self.memory),
             view=self.view,
             folders={"/mnt/photos": str(self.photos), "/data": str(self.photos.with_name("media"))},
             sentinels=("/mnt/photos/.immich-guard/photos",),
             accept=self.accept,
         )
-        view = ServerView(api) if self.view == "server" else MountView(config.folders)
-        guard = Guard(api, view, config, check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001))
+        guard = Guard(api, view_of(config, api), config, check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001))
         with guard.state.alone():
-            begun = guard.begin(Limits.read({"name": "NAS photos", "owner": EMAIL, "scan": self.limits}))
+            limits = Limits.read({"name": "NAS photos", "owner": EMAIL, "scan": self.limits})
+            try:
+                guard.learn([limits])
+            except ImmichError as error:
+                return Report(limits.name, limits.owner, "failed", str(error))
+            begun = guard.begin(limits)
             if isinstance(begun, Report):
                 return begun
             if during:
@@ -195,7 +200,7 @@ def make_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         make_photos(photos)
         server = Server(version, {"/mnt/photos": photos}, tmp_path, job_seconds=0.002)
         servers.append(server)
-        return Home(server, photos, Disk(monkeypatch), tmp_path / "state", view)
+        return Home(server, photos, Disk(monkeypatch), tmp_path / "memory", view)
 
     yield make
     for server in servers:

@@ -33,7 +33,7 @@ def test_a_library_survives(make_home: Callable[[str, str], Home], fault: Fault,
     home.hours_later()
     assert home.count(trashed=True) == expected.trashed
     assert home.braked is (expected.outcome == "braked")
-    assert State(str(home.state)).brake() is None or home.braked
+    assert State(str(home.memory)).brake() is None or home.braked
 
     home.server.nightly(days=0.01)
     home.server.nightly(days=40)
@@ -44,5 +44,5 @@ def test_a_library_survives(make_home: Callable[[str, str], Home], fault: Fault,
     assert report.outcome == "scanned", report.message
     assert whole <= home.assets(visible=True), "assets did not come back"
     if expected.outcome == "braked":
-        assert release(home.admin, State(str(home.state)), check_mode=False, record=lambda change: None) == []
+        assert release(home.admin, State(str(home.memory)), check_mode=False, record=lambda change: None) == []
         assert home.settings() == before

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..immich.changes import Change
+from ..immich.changes import Change, PlanErrors
 from ..immich.client import Client
 from ..immich.errors import ImmichError
 from ..immich.transport import HttpTransport
@@ -25,7 +25,7 @@ from .manifest import Damaged
 from .report import EXIT_CODES, Report
 from .run import Guard
 from .state import Busy
-from .views import MountView, ServerView
+from .views import view_of
 from .zipped import archive
 
 _CODES = """\
@@ -73,8 +73,8 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
     unknown = sorted(set(settings) - set(_CONNECTION) - set(Config.__dataclass_fields__))
     if unknown:
         raise ConfigError(f"{', '.join(unknown)} is not known.")
-    if not connection["url"] or not settings.get("state"):
-        raise ConfigError("url and state are needed: the server, and a folder that the guard may write to.")
+    if not connection["url"] or not settings.get("memory"):
+        raise ConfigError("url and memory are needed: the server, and a folder that the guard may write to.")
     config = Config(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items() if name not in _CONNECTION})
     config = replace(config, accept={**config.accept, **dict(map(_accepted, given.accept))})
     limits = libraries(connection["libraries"])
@@ -83,7 +83,9 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
     check = command in ("plan", "paths")
     try:
         api = _client(connection, read_only=check)
-        guard = Guard(api, ServerView(api) if config.view == "server" else MountView(config.folders), config, check_mode=check)
+        guard = Guard(api, view_of(config, api), config, check_mode=check)
+        if command not in ("brake", "release"):
+            guard.learn(limits)
         if check:
             return _look(guard, limits, by_path=command == "paths")
         with guard.state.alone():
@@ -91,7 +93,7 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
     except Busy as reason:
         print(f"Put off: {reason}.")
         return EXIT_CODES["later"]
-    except (ImmichError, Damaged) as error:
+    except (ImmichError, PlanErrors, Damaged) as error:
         print(error, file=sys.stderr)
         return EXIT_CODES["failed"]
 
@@ -131,7 +133,7 @@ def _scan(guard: Guard, limits: list[Limits], wait: float) -> int:
                 print(f'  "{entry.name}": waiting for {left}', flush=True)
                 time.sleep(pause)
                 pause = min(pause * 1.5, _LONGEST_S)
-            report = guard.finish(report, left)
+            report = guard.finish(report, f"After {wait:g} s it still waits for {left}." if left else "")
         worst = max(worst, _say(report))
     return worst
 

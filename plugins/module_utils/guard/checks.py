@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..immich import backups, queues, scans, settings
@@ -44,6 +44,7 @@ class Checks:
     ) -> None:
         self._api, self._view, self._config, self._state, self._now = api, view, config, state, now
         self._check_mode, self._record = check_mode, record
+        self._known: dict[tuple[str, str], tuple[str, str]] = {}
 
     def hour(self, limits: Limits) -> None:
         """Keep the quiet hours."""
@@ -59,12 +60,20 @@ class Checks:
             raise Later(f"the server is busy with libraries ({queues.words(queue)}). Nothing was changed; run again when it is done.")
         return queue.failed
 
-    def find(self, limits: Limits, report: Report) -> dict[str, Any]:
-        """Find the library as it is now."""
+    def learn(self, wanted: Iterable[Limits]) -> None:
+        """Find the libraries, all that are missing or ambiguous at once."""
         emails = {user["id"]: user["email"].lower() for user in list_users(self._api)}
-        [found] = scans.chosen(list_libraries(self._api), emails, [{"name": limits.name, "owner": limits.owner}])
-        report.owner = emails.get(found["ownerId"], "")
-        return self._api.get(f"/libraries/{found['id']}", doing=f"read {report.what}", shape=LIBRARY)
+        listed = list_libraries(self._api)
+        wanted = list(wanted)
+        scans.chosen(listed, emails, [{"name": limits.name, "owner": limits.owner} for limits in wanted])
+        for limits in wanted:
+            [found] = scans.chosen(listed, emails, [{"name": limits.name, "owner": limits.owner}])
+            self._known[limits.name, limits.owner] = found["id"], emails.get(found["ownerId"], "")
+
+    def find(self, limits: Limits, report: Report) -> dict[str, Any]:
+        """Read the library as it is now."""
+        library_id, report.owner = self._known[limits.name, limits.owner]
+        return self._api.get(f"/libraries/{library_id}", doing=f"read {report.what}", shape=LIBRARY)
 
     def trash(self, report: Report) -> None:
         """Make sure that what a scan trashes can come back for a while."""

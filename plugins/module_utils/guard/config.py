@@ -111,7 +111,7 @@ class Config:
     """What a guard is told once."""
 
     # where it keeps the lists of files, what the brake changed, and its records
-    state: str
+    memory: str
     view: str = "server"
     # with the view mount: where a folder of the server is on this machine, if not in the same place
     folders: Mapping[str, str] = field(default_factory=dict)
@@ -127,8 +127,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.view not in VIEWS:
             raise ConfigError(f"view is {self.view!r}; it is server (ask Immich) or mount (look at the folders from here).")
-        if not self.state.startswith("/"):
-            raise ConfigError(f"state is {self.state!r}; give the absolute path of a folder that the guard may write to.")
+        if not self.memory.startswith("/"):
+            raise ConfigError(f"memory is {self.memory!r}; give the absolute path of a folder that the guard may write to.")
         for path in (*self.sentinels, *self.folders, *self.folders.values()):
             if not path.startswith("/"):
                 raise ConfigError(f"{path!r} in sentinels or folders is not absolute; write it like /mnt/photos.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -42,13 +42,17 @@ class Guard:
         *,
         check_mode: bool = False,
         record: Callable[[Change], None] = lambda change: None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
     ) -> None:
         self._api, self._config, self._check_mode = api, config, check_mode
-        self._record, self._sleep, self._now = record, sleep, now
-        self.state = State(config.state)
+        self._record, self._sleep, self._now = record, sleep or time.sleep, now
+        self.state = State(config.memory)
         self.checks = Checks(api, view, config, self.state, now, check_mode, record)
+
+    def learn(self, wanted: Iterable[Limits]) -> None:
+        """Find the libraries first; raises ImmichError or PlanErrors."""
+        self.checks.learn(wanted)
 
     def begin(self, limits: Limits) -> Report | dict[str, Any]:
         """Look, and start the scan; return what finish() has to know, or what came of it where nothing was started."""
@@ -78,7 +82,9 @@ class Guard:
         self.checks.folders(library, limits, total)
         limit = self.checks.limit(library, limits, report)
         self.checks.unsure(library, report)
+        change = Change(report.what, {"refreshed_at": library["refreshedAt"]}, {"refreshed_at": "by this scan"})
         if self._check_mode:
+            self._record(change)
             report.message = f"Scan of {report.what} would be started: {report.message or counted(total, 'asset') + ' known'}."
             return None
         # a walk may take minutes
@@ -93,7 +99,7 @@ class Guard:
         except ApiError as error:
             if error.status < 500:
                 raise
-        self._record(Change(report.what, {"refreshed_at": library["refreshedAt"]}, {"refreshed_at": "by this scan"}))
+        self._record(change)
         return begun
 
     def _scanned_by_others(self, library: dict[str, Any], limits: Limits, report: Report) -> bool:
@@ -129,8 +135,8 @@ class Guard:
         begun["quiet"] = 0 if queue.busy else begun["quiet"] + 1
         return f"{queue.what} ({queues.words(queue)})" if queue.busy else "a second look" if begun["quiet"] < 2 else ""
 
-    def finish(self, begun: dict[str, Any], waiting_for: str = "") -> Report:
-        """Compare, and brake if need be. `waiting_for` is what the wait was given up for."""
+    def finish(self, begun: dict[str, Any], gave_up: str = "") -> Report:
+        """Compare, and brake if need be. `gave_up` says why nobody waits any longer."""
         report = Report(**begun["report"])
         unsure = "The scan may go on. The next run compares with the counts before this one, and brakes if need be; run it soon."
         if "error" in begun:
@@ -146,8 +152,8 @@ class Guard:
         if report.trashed > limit:
             self._brake(report, f"Scan of {report.what}: {did} (limit {limit:,}).")
             return self._ended(report, report.outcome, report.message)
-        if waiting_for:
-            return self._ended(report, "failed", f"Scan of {report.what} has not ended, it still waits for {waiting_for}. {unsure}")
+        if gave_up:
+            return self._ended(report, "failed", f"Scan of {report.what} has not ended: {gave_up} {unsure}")
         if library["refreshedAt"] == begun["library"]["refreshedAt"]:
             advice = "See the server's log, and whether it restarted; then run again."
             return self._ended(report, "failed", f"Scan of {report.what} started, and the server did not go through its folders. {advice}")

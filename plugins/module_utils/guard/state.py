@@ -30,8 +30,11 @@ class State:
         self.folder = Path(folder)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other guards out; the system lets go of it when this process ends, however it ends."""
+    def alone(self, *, unless: bool = False) -> Iterator[None]:
+        """Keep other guards out, unless nothing is to be changed. The system lets go of it when this process ends, however it ends."""
+        if unless:
+            yield
+            return
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self.folder / "lock", "a", encoding="utf-8") as file:
             try:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ..immich.client import Client
 from ..immich.errors import Forbidden, ImmichError
+from .config import Config
 from .crawl import Rules, Seen, outermost, walk
 from .manifest import merged
 
@@ -29,6 +30,11 @@ class View(Protocol):
 
     def files(self, library: Mapping[str, Any], wanted: Rules) -> Iterator[Seen]:
         """The files of a library as its crawler would find them, sorted."""
+
+
+def view_of(config: Config, api: Client) -> View:
+    """The view that was chosen."""
+    return ServerView(api) if config.view == "server" else MountView(config.folders)
 
 
 class ServerView:

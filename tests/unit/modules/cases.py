@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+# of the guard; gone when the tests have ended
+MEMORY = tempfile.TemporaryDirectory(prefix="guard-")
+
 MODULES: dict[str, dict[str, Any]] = {
     "admin": {},
     "api_key": {"name": "x", "purposes": ["libraries"]},
+    "brake": {"memory": MEMORY.name},
     "database_backup": {},
+    "guarded_scan": {"memory": MEMORY.name, "libraries": []},
     "integrity_info": {},
     "library": {"name": "x", "owner": "admin@example.net", "import_paths": ["/mnt/photos"]},
     "library_info": {},
@@ -30,6 +36,8 @@ MODULES: dict[str, dict[str, Any]] = {
 FURTHER: dict[str, tuple[dict[str, Any], ...]] = {
     "api_key": ({"name": "x", "permissions": ["library.read"]}, {"name": "x", "state": "absent"}, {"name": "y", "permissions": ["all"]}),
     "database_backup": ({"max_age": 26},),
+    "brake": ({"memory": MEMORY.name, "state": "released"},),
+    "guarded_scan": ({"memory": MEMORY.name, "libraries": [{"name": "y", "owner": "admin@example.net"}]},),
     "integrity_info": ({"types": ["missing_file", "untracked_file"]},),
     "library": ({"name": "y", "owner": "admin@example.net", "import_paths": ["/b"]}, {"name": "y", "owner": "admin@example.net", "state": "absent"}),
     "library_scan": ({"max_age": 1, "processing": True}, {"name": "y", "wait": False}),
@@ -84,7 +92,7 @@ def case(**what: Any) -> Iterator[None]:
 # by path, or by method and path: the calls that the modules make in all their ways
 GOOD: dict[str, Any] = {
     "/api/server/version": {"major": 3, "minor": 3, "patch": 5},
-    "/api/server/config": {"isInitialized": True, "isOnboarded": True},
+    "/api/server/config": {"isInitialized": True, "isOnboarded": True, "trashDays": 30},
     "/api/server/features": {"configFile": False, "trash": True},
     "/api/server/version-history": [{"id": "h", "version": "3.3.5", "createdAt": "2026-01-01T00:00:00.000Z"}],
     "/api/server/storage": {"diskSizeRaw": 3, "diskUseRaw": 1, "diskAvailableRaw": 2},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.guard import run as guard
 from ansible_collections.homelab.immich.plugins.module_utils.immich import waiting
 from ansible_collections.homelab.immich.rehearsal.immich import dialects
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server

@@ -115,6 +115,22 @@ CASES = [
         says='2 libraries named "NAS"',
     ),
     Case(
+        "brake",
+        {"memory": MODULES["brake"]["memory"]},
+        ["system settings"],
+        lacks=ONE_SETTINGS | {"change": "it is set or released, which its own test has"},
+    ),
+    Case(
+        "guarded_scan",
+        {"memory": MODULES["guarded_scan"]["memory"], "libraries": [{"name": "NAS", "owner": "admin@example.net"}]},
+        ['library "NAS" of admin@example.net'],
+        before=with_library,
+        ambiguous=twice("libraries"),
+        says='Library "NAS" of admin@example.net is there 2 times',
+        known_since="99.0.0",
+        lacks={"change": "a scan is one or none", "absent": "a scan cannot be undone"},
+    ),
+    Case(
         "library_scan",
         {"name": "NAS", "max_age": 1},
         ['library "NAS" of admin@example.net'],

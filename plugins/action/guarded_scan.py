@@ -1,0 +1,24 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the module, show what it waits for, and say what came of each library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.homelab.immich.plugins.plugin_utils.waiting import Waiting
+
+
+class ActionModule(Waiting):
+    """The action behind homelab.immich.guarded_scan; the documentation is with the module of that name."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module; what went wrong is in its error already."""
+        result = super().run(tmp, task_vars)
+        for report in result.get("libraries", ()):
+            if not result.get("failed") or report["outcome"] in ("planned", "scanned", "later"):
+                self._display.display(report["message"])
+            for note in report["notes"]:
+                self._display.display(f"  {note}")
+        return result

@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: guarded_scan
+short_description: Scan external libraries of an Immich server only if that loses nothing
+version_added: 0.1.0
+author: homelab.immich contributors (@homelab-immich)
+description:
+  - A scan puts every asset in the trash whose file it does not find, and an export that is not mounted looks like an empty folder.
+    This module looks before it scans, compares after it, and stops the nightly purge (the brake) when more was trashed than O(libraries[].scan.max_removed).
+  - One library is scanned after the other. A library whose scan is refused does not keep the others from being scanned; the task fails in the end.
+  - Check mode says what a scan would do, and changes nothing.
+  - With O(view=server) Immich is asked whether the folders and sentinels are there. It tells nothing about files, so limits are compared after the scan.
+    With O(view=mount) the folders are looked at where the module runs, and the files are compared with the list of the last good scan.
+options:
+  libraries:
+    description:
+      - The libraries, as in C(immich_libraries). Of each entry C(name), C(owner), C(state) and the limits in C(scan) are read. Those that are to be absent are
+        left out.
+      - The limits are C(max_removed) (a count or a percentage, V(1%) by default), C(min_files), C(max_age_of_backup), C(settle) and C(quiet_hours).
+    type: list
+    elements: dict
+    required: true
+  only:
+    description: Names of the libraries to scan now. All by default.
+    type: list
+    elements: str
+  memory:
+    description: Absolute path of a folder that keeps the list of files of the last good scan, what the brake changed, and records of what was done.
+    type: path
+    required: true
+  view:
+    description: Who looks at the folders. V(server) needs a key with the permission C(all), or O(email) and O(password).
+    type: str
+    choices: [server, mount]
+    default: server
+  folders:
+    description: With O(view=mount), where a folder of the server is on the machine where the module runs, if not in the same place.
+    type: dict
+    default: {}
+  sentinels:
+    description: Folders that are there only while the photos are, as the server sees them, such as V(/mnt/photos/.immich-guard/photos).
+    type: list
+    elements: str
+    default: []
+  media:
+    description: With O(view=mount), where Immich keeps its own files. The films of motion photos are in there, and a scan without them trashes them.
+    type: str
+  accept:
+    description: How many assets may go this once, by library. It counts only for exactly the number that a refusal named.
+    type: dict
+    default: {}
+  brake:
+    description: Whether to set the brake when a scan trashed more than it may.
+    type: bool
+    default: true
+  timezone:
+    description: Time zone of quiet hours, and of the names of backups where the server does not tell it.
+    type: str
+    default: UTC
+extends_documentation_fragment:
+  - homelab.immich.connection
+  - homelab.immich.waiting
+  - homelab.immich.attributes
+  - homelab.immich.attributes.action_group
+"""
+
+EXAMPLES = r"""
+- name: Scan, if nothing is lost by it
+  homelab.immich.guarded_scan:
+    url: https://photos.example.net
+    api_key: "{{ immich_key }}"
+    memory: /var/lib/immich-guard
+    sentinels: [/mnt/photos/.immich-guard/photos]
+    libraries:
+      - name: NAS photos
+        owner: admin@example.net
+        scan:
+          max_removed: 1%
+          settle: 10m
+"""
+
+RETURN = r"""
+libraries:
+  description: What came of each library.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    library:
+      description: Name.
+      type: str
+    owner:
+      description: E-mail address of the owner.
+      type: str
+    outcome:
+      description:
+        - V(planned) in check mode, V(scanned), V(later) (busy, files arriving, quiet hours), V(refused), V(failed) (not asked, or not ended well),
+          V(braked) (too much was trashed, and the brake is set) or V(unbraked) (it could not be set).
+      type: str
+    message:
+      description: The same in words, with the next step.
+      type: str
+    notes:
+      description: What else is to be known.
+      type: list
+      elements: str
+    plan:
+      description: What was found and compared before the scan. Null with O(view=server).
+      type: dict
+    before:
+      description: Assets of the owner that were visible and in the trash (trashed), and those of the library in both (total).
+      type: dict
+    after:
+      description: The same after the scan.
+      type: dict
+    trashed:
+      description: How many assets the scan put into the trash.
+      type: int
+    returned:
+      description: How many came back out of it.
+      type: int
+    unchecked:
+      description: Limits that were not compared before the scan.
+      type: list
+      elements: str
+requests:
+  description: How many requests were sent.
+  type: int
+  returned: always
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, ConfigError, libraries
+from ansible_collections.homelab.immich.plugins.module_utils.guard.report import Report
+from ansible_collections.homelab.immich.plugins.module_utils.guard.run import Guard
+from ansible_collections.homelab.immich.plugins.module_utils.guard.state import Busy
+from ansible_collections.homelab.immich.plugins.module_utils.guard.views import view_of
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
+from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
+from ansible_collections.homelab.immich.plugins.module_utils.immich.waiting import WAIT_SPEC, wait
+
+SPEC: dict[str, Any] = {
+    "libraries": {"type": "list", "elements": "dict", "required": True},
+    "only": {"type": "list", "elements": "str"},
+    "memory": {"type": "path", "required": True},
+    "view": {"type": "str", "choices": ["server", "mount"], "default": "server"},
+    "folders": {"type": "dict", "default": {}},
+    "sentinels": {"type": "list", "elements": "str", "default": []},
+    "media": {"type": "str"},
+    "accept": {"type": "dict", "default": {}},
+    "brake": {"type": "bool", "default": True},
+    "timezone": {"type": "str", "default": "UTC"},
+}
+GOOD = ("planned", "scanned", "later")
+
+
+def scan(module: ImmichModule, guard: Guard, wanted: list[Any]) -> dict[str, Any]:
+    """Scan one library after the other; return what a later run needs to carry on, or all reports."""
+    resume = module.params["resume"] or {}
+    reports: list[dict[str, Any]] = resume.get("reports", [])
+    begun = resume.get("begun")
+    for limits in wanted[len(reports) :]:
+        report = None
+        if begun is None:
+            begun = guard.begin(limits)
+            if isinstance(begun, Report):
+                report, begun = begun, None
+        if begun is not None:
+            left = ""
+            try:
+                if slice_ended := wait(module, "wait for the scan", partial(guard.pending, begun), begun):
+                    return {"resume": {"begun": begun, "reports": reports}, "waiting_for": slice_ended["waiting_for"]}
+            except ImmichError as gave_up:
+                left = str(gave_up)
+            report, begun = guard.finish(begun, left), None
+        reports.append(report.shown())
+    return {"libraries": reports}
+
+
+def main() -> None:
+    """Run the module."""
+    module = ImmichModule(SPEC | WAIT_SPEC)
+    given = module.params
+    names = ("memory", "view", "folders", "accept", "brake", "timezone")
+    try:
+        config = Config(**{name: given[name] for name in names}, sentinels=tuple(given["sentinels"]), media=given["media"] or "")
+        every = libraries(given["libraries"])
+        wanted = [limits for limits in every if given["only"] is None or limits.name in given["only"]]
+    except ConfigError as error:
+        module.fail(str(error))
+    if unknown := sorted(set(given["only"] or ()) - {limits.name for limits in wanted}):
+        module.fail(f"only names {', '.join(unknown)}, which is not among libraries; they are {', '.join(limits.name for limits in every) or 'none'}.")
+    with module.api() as api:
+        guard = Guard(api, view_of(config, api), config, check_mode=module.check_mode, record=module.record)
+        guard.learn(wanted)
+        try:
+            with guard.state.alone(unless=module.check_mode):
+                result = scan(module, guard, wanted)
+        except Busy as reason:
+            module.fail(f"{str(reason).capitalize()}.")
+    bad = [report["message"] for report in result.get("libraries", ()) if report["outcome"] not in GOOD]
+    if bad:
+        module.exit(failed=True, msg="\n".join(bad), **result)
+    module.exit(**result)
+
+
+if __name__ == "__main__":
+    main()
