@@ -28,6 +28,7 @@ _MODE = re.compile(r"[0-7]{3,4}")
 _KEEP = re.compile(r"[1-9][0-9]*[hdwmy]")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KMGTP]?)(?:i?B?)", re.IGNORECASE)
 _COMPRESSION = re.compile(r"on|off|lz4|lzjb|zle|gzip(-[1-9])?|zstd(-(1?[1-9]|10))?|zstd-fast(-[1-9]0{0,2}|-1000)?")
+_SAME_COMPRESSION = {"gzip-6": "gzip", "zstd-fast-1": "zstd-fast"}  # what ZFS reads back as another word
 _RECORD_SIZES = [2**power for power in range(9, 25)]  # 512 bytes to 16 MiB
 _PROPERTIES = ("quota", "recordsize", "compression")
 # What else exports(5) knows, with or without a value; an unknown word would cost the whole line.
@@ -186,6 +187,19 @@ def parse_size(text: Any) -> int:
     if size is None:
         raise ValueError(f"{text} is no size. Write a number and K, M, G, T or P, such as 500G.")
     return size
+
+
+def dataset_properties(export: Mapping[str, Any]) -> dict[str, str]:
+    """What an export says of its dataset, as `zfs get -p` reads it back: exact numbers, and one word of those that mean the same."""
+    wanted = normalise(export)
+    found = {}
+    if wanted["quota"]:
+        found["quota"] = "0" if wanted["quota"] == "none" else str(parse_size(wanted["quota"]))
+    if wanted["recordsize"]:
+        found["recordsize"] = str(parse_size(wanted["recordsize"]))
+    if wanted["compression"]:
+        found["compression"] = _SAME_COMPRESSION.get(word := wanted["compression"].lower(), word)
+    return found
 
 
 def _bytes(text: Any) -> int | None:

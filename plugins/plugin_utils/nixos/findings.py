@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.homelab.immich.plugins.module_utils import nas
 from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import Entry, differences, parse
 
-from .look import Folder, Seen, places, within
+from .look import Folder, Seen, places
 
 DEPLOY = "Deploy the module that nas_nixos_mode: flake writes, or set nas_nixos_mode: rebuild, or correct nas_exports."
 RESTART = "Look at systemctl status nfs-server nfs-mountd on it; systemctl restart nfs-mountd reads the exports again."
@@ -45,7 +45,7 @@ def mountpoints(exports: Iterable[Mapping[str, Any]], seen: Seen) -> dict[str, s
     found = {}
     for export in exports:
         path = nas.nfs_path(export, "nixos")
-        inside = [place for place, kind, source in seen.mounts if kind == "zfs" and source == export.get("dataset") and within(path, place)]
+        inside = [place for place, kind, source in seen.mounts if kind == "zfs" and source == export.get("dataset") and nas.within(path, place)]
         if inside:
             found[export["name"]] = max(inside, key=len)
     return found
@@ -83,7 +83,7 @@ class _Look:
         """Whether the dataset is there and mounted where the export is."""
         properties = {key: value for key, (value, _source) in self.seen.datasets.get(self.dataset, {}).items()}
         mounted = [place for place, kind, source in self.seen.mounts if kind == "zfs" and source == self.dataset]
-        inside = [place for place in mounted if within(self.path, place)]
+        inside = [place for place in mounted if nas.within(self.path, place)]
         top = self.seen.mount_of(self.path)
         if not self.seen.zfs:
             self.say("error", f"dataset is {self.dataset}, and there is no ZFS. Set boot.supportedFilesystems.zfs = true; or declare the folder by path alone.")
@@ -120,7 +120,7 @@ class _Look:
             self.say("error", f"{text} Run sudo zfs set sharenfs=off {origin}.")
         if properties["readonly"][0] == "on" and self.wanted["access"] == "rw":
             self.say("error", f"access is rw, and {self.dataset} has readonly=on. Run sudo zfs set readonly=off {dataset}, or set access: ro.")
-        for key, value in declared_properties(self.wanted).items():
+        for key, value in nas.dataset_properties(self.wanted).items():
             real = properties[key][0]
             if real != value:
                 text = f"{key} of {self.dataset} is {real}, and {value} is declared ({self.wanted[key]})."
@@ -139,7 +139,7 @@ class _Look:
             if not (self.dataset and name.startswith(f"{self.dataset}/")):
                 continue
             place, away = properties["mountpoint"][0], properties["canmount"][0] != "off" and properties["mounted"][0] == "no"
-            if away and within(place, self.path):
+            if away and nas.within(place, self.path):
                 locked = properties["keystatus"][0] == "unavailable"
                 command = f"sudo zfs load-key {shlex.quote(name)} && " * locked + f"sudo zfs mount {shlex.quote(name)}"
                 text = f"the dataset {name} below it is {'locked' if locked else 'not mounted'}, so clients see an empty folder at {place}."
@@ -230,18 +230,6 @@ def _as_seen(entry: Entry, table: Iterable[Entry]) -> Entry:
     return dataclasses.replace(entry, client=full[0]) if full else entry
 
 
-def declared_properties(wanted: Mapping[str, Any]) -> dict[str, str]:
-    """What an export says of its dataset, as `zfs get -p` says it."""
-    found = {}
-    if wanted["quota"]:
-        found["quota"] = "0" if wanted["quota"] == "none" else str(nas.parse_size(wanted["quota"]))
-    if wanted["recordsize"]:
-        found["recordsize"] = str(nas.parse_size(wanted["recordsize"]))
-    if wanted["compression"]:
-        found["compression"] = wanted["compression"].lower()
-    return found
-
-
 def create_command(wanted: Mapping[str, Any], seen: Seen) -> str:
     """How a person makes the dataset of an export: properties, its place where that does not follow, and the owner."""
     dataset, path, owner = wanted["dataset"], nas.nfs_path(wanted, "nixos"), wanted["owner"]
@@ -249,8 +237,8 @@ def create_command(wanted: Mapping[str, Any], seen: Seen) -> str:
     above = next((name for name in ("/".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)) if name in seen.datasets), None)
     inherited = seen.datasets[above]["mountpoint"][0].rstrip("/") if above else "/" + parts[0]
     natural = f"{inherited}/{dataset[len(above or parts[0]) + 1 :]}"
-    options = [f"{key}={value}" for key, value in declared_properties(wanted).items()]
-    options += [] if within(path, natural) else [f"mountpoint={path}"]
+    options = [f"{key}={value}" for key, value in nas.dataset_properties(wanted).items()]
+    options += [] if nas.within(path, natural) else [f"mountpoint={path}"]
     commands = [f"sudo zfs create -p {''.join(f'-o {shlex.quote(option)} ' for option in options)}{shlex.quote(dataset)}"]
     if owner["user"] is not None:
         commands.append(f"sudo chown {owner['user']}:{owner['group']} {shlex.quote(path)}")

@@ -98,18 +98,13 @@ class Seen:
         """The number of the mount that a path is on: the deepest place, and there the last that was mounted."""
         found = None
         for number, (place, _kind, _source) in enumerate(self.mounts):
-            if within(path, place) and (found is None or len(place) >= len(self.mounts[found][0])):
+            if nas.within(path, place) and (found is None or len(place) >= len(self.mounts[found][0])):
                 found = number
         return found
 
     def below(self, path: str) -> list[tuple[str, str]]:
         """The file systems that are mounted below a folder, as (place, source), without snapshots that somebody looks at."""
-        return [(place, source) for place, kind, source in self.mounts if place != path and within(place, path) and kind in DISKS and "@" not in source]
-
-
-def within(path: str, place: str) -> bool:
-    """Whether a path is a place or below it."""
-    return path == place or path.startswith(place.rstrip("/") + "/")
+        return [(place, source) for place, kind, source in self.mounts if place != path and nas.within(place, path) and kind in DISKS and "@" not in source]
 
 
 def host_script(exports: Iterable[Mapping[str, Any]], module: str = "") -> str:

@@ -115,6 +115,7 @@ def test_no_zfs(nas):
         ({"compression": "ZSTD"}, {}, "compression of tank/Images is lz4, and zstd is declared"),
         ({"recordsize": "128K", "quota": "none", "compression": "LZ4"}, {}, None),
         ({"quota": "500Gi"}, {"quota": "536870912000"}, None),
+        ({"compression": "gzip-6"}, {"compression": "gzip"}, None),
         ({}, {"quota": "1", "recordsize": "512"}, None),
     ],
 )
