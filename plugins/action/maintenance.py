@@ -16,6 +16,9 @@ class ActionModule(Waiting):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what the module returned."""
         result = super().run(tmp, task_vars)
+        if result.get("failed"):
+            # the error is to be seen; the next run says how to end maintenance mode without the token
+            return {key: value for key, value in result.items() if key not in ("token", "login_url")}
         if "token" in result:
             self._task.no_log = True
         return result

@@ -15,7 +15,7 @@ options:
     type: int
     default: 900
   look:
-    description: How many seconds one run of the module waits. Set by its action, which runs it again and shows progress in between.
+    description: How many seconds one run of the module waits. Its action says 10 when nobody does, runs it again and shows progress in between.
     type: int
   resume:
     description: What the run before returned. Set by the action of the module.

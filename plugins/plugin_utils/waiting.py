@@ -23,7 +23,7 @@ class Waiting(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module until it has nothing left to wait for."""
         super().run(tmp, task_vars)
-        args = {**self._task.args, "look": LOOK}
+        args = {"look": LOOK, **self._task.args}
 
         def again(resume: Mapping[str, Any] | None) -> dict[str, Any]:
             return self._execute_module(module_args=args if resume is None else {**args, "resume": resume}, task_vars=task_vars)
