@@ -43,7 +43,7 @@ def test_the_examples_of_the_immich_modules_run(tmp_path: Path) -> None:
     names = sorted(examples.of_immich(), key=lambda name: (name == LAST, FIRST.index(name) if name in FIRST else len(FIRST)))
     # what is kept in a cluster is run there
     tasks = [task for name in names for task in examples.of(name) if not (task.get("homelab.immich.api_key") or {}).get("store")]
-    for folder in ("2023", "2024", "scans"):
+    for folder in ("2023", "2024", "scans", ".immich-guard/photos"):
         (tmp_path / "photos" / folder).mkdir(parents=True)
     mounts = {"/mnt/photos": tmp_path / "photos", "/mnt/scans": tmp_path / "photos" / "scans"}
     with Server("3.3.5", mounts, tmp_path) as immich:
@@ -55,6 +55,7 @@ def test_the_examples_of_the_immich_modules_run(tmp_path: Path) -> None:
         secrets = {"vault_immich_admin_password": PASSWORD, "vault_family_password": PASSWORD, "vault_oauth_secret": "x"}
         keys = {"immich_key": "{{ made.secret | default('') }}", "stored_key": "{{ key.secret | default(made.secret) | default('') }}"}
         moved = at(immich.url, tasks, "https://photos.example.net", "https://login.example.net")
+        moved = at(str(tmp_path / "guard"), moved, "/var/lib/immich-guard")
         examples.play(tmp_path, {**examples.LOCAL, "hosts": "localhost", "vars": secrets | keys, "tasks": [moved[0], first, *moved[1:]]})
 
 
