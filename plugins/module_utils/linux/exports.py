@@ -74,16 +74,18 @@ def render(lines: Iterable[tuple[str, str]]) -> str:
 
 
 def differences(wanted: Iterable[Entry], have: Iterable[Entry]) -> list[str]:
-    """Where the table of exports is not what the drop-in says, half a sentence each."""
+    """Where the table of exports is not what the drop-in says of its paths, half a sentence each."""
+    expected = {(entry.path, entry.client): entry for entry in wanted}
     there = {(entry.path, entry.client): entry for entry in have}
+    paths = {path for path, _client in expected}
     found = []
-    for entry in wanted:
-        real = there.get((entry.path, entry.client))
+    for (path, client), entry in expected.items():
+        real = there.get((path, client))
         if real is None:
-            found.append(f"{entry.path} is not exported to {entry.client}")
+            found.append(f"{path} is not exported to {client}")
         elif (real.writable, real.squash) != (entry.writable, entry.squash):
-            found.append(f"{entry.path} is exported to {entry.client} with {','.join(real.options)}")
-    return found
+            found.append(f"{path} is exported to {client} with {','.join(real.options)}")
+    return found + [f"{path} is exported to {client}, which is not declared" for path, client in there if path in paths and (path, client) not in expected]
 
 
 def narrowed(before: Iterable[Entry], after: Iterable[Entry]) -> dict[str, list[str]]:

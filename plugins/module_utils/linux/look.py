@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import grp
 import os
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .exports import unescape
+from .exports import Entry, unescape
 
 PROPERTIES = ["mountpoint", "canmount", "mounted", "keystatus", "readonly", "sharenfs", "available", "used", "quota", "recordsize", "compression"]
 ETAB = "/var/lib/nfs/etab"
@@ -108,6 +110,20 @@ def manage_gids() -> bool:
     # it reads nfs.conf with all that belongs to it, and fails where the key is not set
     done = subprocess.run(["nfsconf", "--get", "mountd", "manage-gids"], capture_output=True, text=True, check=False)
     return done.stdout.strip().lower() in _YES
+
+
+def as_kept(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries as the table of exports keeps them: a host by its canonical name, whatever a file calls it."""
+    return [dataclasses.replace(entry, client=_canonical(entry.client)) for entry in entries]
+
+
+def _canonical(client: str) -> str:
+    if set(client) & set("/*?[@"):
+        return client  # a network, a pattern, a netgroup
+    try:
+        return socket.getaddrinfo(client, None, flags=socket.AI_CANONNAME)[0][3] or client
+    except OSError:
+        return client
 
 
 def groups_of(uid: int) -> list[int]:

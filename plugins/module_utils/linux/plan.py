@@ -12,7 +12,7 @@ from typing import Any
 from ..nas import exports_line, nfs_path, normalise
 from .export import Export
 from .exports import DROP_IN, Entry, differences, narrowed, parse, render
-from .look import NFS_SERVER, install_hint
+from .look import NFS_SERVER, as_kept, install_hint
 from .steps import Plan, Step
 
 
@@ -35,7 +35,7 @@ def plan(declared: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], nas: st
     if result.errors:
         return result
     result.text = render(lines)
-    result.entries = parse(result.text, DROP_IN)
+    result.entries = as_kept(parse(result.text, DROP_IN))
     if before != result.text:
         result.steps.append(Step("file", DROP_IN, (), before, result.text))
     if not (service["enabled"] and service["active"]):
@@ -45,14 +45,13 @@ def plan(declared: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], nas: st
     different = differences(result.entries, table)
     if before == result.text and service["active"] and different:
         result.steps.append(Step("reload", "exportfs -ra", (), "".join(f"{text}\n" for text in different), ""))
-    _warn_of_narrowing(result, parse(before), seen["clients"])
+    _warn_of_narrowing(result, as_kept(parse(before)), seen["clients"])
     _warn_of_missing_files(result, seen["files"], table, exported)
     return result
 
 
-def _warn_of_narrowing(result: Plan, before: Iterable[Entry], clients: Iterable[tuple[str, str]]) -> None:
+def _warn_of_narrowing(result: Plan, before: list[Entry], clients: Iterable[tuple[str, str]]) -> None:
     """Before a client loses something: who is connected now."""
-    before = list(before)
     for path, reasons in narrowed(before, result.entries).items():
         specs = {entry.client for entry in before if entry.path == path}
         using = [f"{address} ({name})" if name else address for address, name in clients if any(_matches(address, spec) for spec in specs)]
@@ -62,7 +61,7 @@ def _warn_of_narrowing(result: Plan, before: Iterable[Entry], clients: Iterable[
 
 def _warn_of_missing_files(result: Plan, files: Mapping[str, str], table: Iterable[Entry], exported: set[str]) -> None:
     """What somebody exported by hand, in no file, does not survive `exportfs -ra`."""
-    listed = {(entry.path, entry.client) for file, text in files.items() for entry in parse(text, file)}
+    listed = {(entry.path, entry.client) for file, text in files.items() for entry in as_kept(parse(text, file))}
     by_hand = [f"{entry.path} to {entry.client}" for entry in table if (entry.path, entry.client) not in listed and entry.path not in exported]
     if by_hand and any(step.kind in ("file", "reload") for step in result.steps):
         result.warn(f"exported by hand and in no file, so not after this run: {', '.join(by_hand)}. Write them to a file to keep them.")

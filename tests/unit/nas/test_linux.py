@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import DROP_IN, differences, narrowed, parse, render
-from ansible_collections.homelab.immich.plugins.module_utils.linux.look import NFS_SERVER, ZFS, clients, datasets, install_hint, mounts
+from ansible_collections.homelab.immich.plugins.module_utils.linux.look import NFS_SERVER, ZFS, as_kept, clients, datasets, install_hint, mounts
 from ansible_collections.homelab.immich.plugins.module_utils.linux.plan import plan
 
 PROPERTIES = {"canmount": "on", "mounted": "yes", "keystatus": "-", "readonly": "off", "sharenfs": "off", "available": str(2**30), "used": "4096"}
@@ -87,6 +87,13 @@ def test_a_table_that_differs_is_told():
     wanted = parse("/a 192.0.2.0/24(ro)\n/b x(rw)\n/c x(ro)")
     table = parse("/a\t192.0.2.0/24(ro,sync,root_squash,anonuid=65534,anongid=65534)\n/b\tx(ro,sync)")
     assert differences(wanted, table) == ["/b is exported to x with ro,sync", "/c is not exported to x"]
+    assert differences(wanted[:1], parse("/a 192.0.2.0/24(ro) *(ro)\n/d x(rw)")) == ["/a is exported to *, which is not declared"]
+
+
+def test_a_host_is_kept_by_its_canonical_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("socket.getaddrinfo", lambda name, *rest, **flags: [(0, 0, 0, f"{name}.example.net", ())])
+    kept = as_kept(parse("/a node1(ro) 192.0.2.7(ro) *.lan(ro) @nodes(ro)"))
+    assert [entry.client for entry in kept] == ["node1.example.net", "192.0.2.7/32", "*.lan", "@nodes"]
 
 
 def test_narrowing():
