@@ -26,6 +26,7 @@ PLACES = {
     "modules/cluster_check": ACCEPTANCE,
     "modules/linux_nfs_export": UNIT,
     "modules/nas_export_info": "tests/unit/nas/test_nas_modules.py",
+    "modules/nixos_nfs_export": "tests/unit/nas/test_nixos_rebuild.py",
     "modules/preflight": UNIT,
     "modules/rehearsal": ACCEPTANCE,
     "modules/summary": ACCEPTANCE,

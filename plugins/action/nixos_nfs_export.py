@@ -77,6 +77,7 @@ class ActionModule(ActionBase):
             "changed": outcome.wrote or outcome.switched or bool(missing),
             "diff": _diff(place.file, seen.module, text if outcome.wrote else seen.module, outcome.plan, missing),
             "plan": outcome.plan,
+            "next": [f"On {name}, commit {place.file}, or the next pull or upgrade may undo it."] if outcome.uncommitted else [],
         }
         if check:
             rest = [finding for finding in before if finding.about == "nas"]

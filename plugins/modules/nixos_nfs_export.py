@@ -135,6 +135,12 @@ planned:
   returned: success, with O(rebuild)
   type: int
   sample: 2
+next:
+  description: What is left to do.
+  returned: success, with O(rebuild)
+  type: list
+  elements: str
+  sample: ["On cardinal, commit /etc/nixos/immich-exports.nix, or the next pull or upgrade may undo it."]
 log:
   description: The end of what C(nixos-rebuild) printed.
   returned: failure of a rebuild

@@ -47,6 +47,7 @@ class Outcome:
     plan: list[str] = dataclasses.field(default_factory=list)  # what dry-activate says
     failed: str = ""
     log: list[str] = dataclasses.field(default_factory=list)
+    uncommitted: bool = False  # the file is in a git repository, which has not seen it so
     boots: str = ""  # the generation that the next start takes, where that is not the one that runs
 
 
@@ -80,6 +81,7 @@ def read_outcome(printed: str) -> Outcome:
         plan=found.get("plan", []),
         failed=" ".join(found.get("failed", [])),
         log=found.get("log", []),
+        uncommitted="uncommitted" in found,
         boots="".join(found.get("boots", [])),
     )
 

@@ -71,7 +71,8 @@ elif [ -f "$checkout/configuration.nix" ]; then
 else
     fail "$checkout has neither flake.nix nor configuration.nix. Set nas_nixos_checkout to where one of them is."
 fi
-top=$(git -c safe.directory='*' -C "$checkout" rev-parse --show-toplevel 2>/dev/null) || top=$checkout
+git=yes
+top=$(git -c safe.directory='*' -C "$checkout" rev-parse --show-toplevel 2>/dev/null) || top=$checkout git=no
 case $file in "$top"/*) ;; *) fail "$file is not in $top, where the configuration is. Correct nas_nixos_path." ;; esac
 if [ -L "$file" ]; then fail "$file is a symbolic link. Set nas_nixos_path to the file itself."; fi
 if [ -e "$file" ]; then
@@ -82,7 +83,7 @@ if [ -e "$file" ]; then
     cp -p "$file" "$scratch/before"
 fi
 tracked=yes
-if [ "$flake" = yes ] && git -c safe.directory='*' -C "$checkout" rev-parse --git-dir >/dev/null 2>&1; then
+if [ "$flake$git" = yesyes ]; then
     git -c safe.directory='*' -C "$top" ls-files --error-unmatch -- "$file" >/dev/null 2>&1 || tracked=no
 fi
 if [ "$tracked" = no ] && [ "$intent" != yes ]; then
@@ -107,6 +108,7 @@ if ! cmp -s "$scratch/new" "$target"; then
         fail "$file could not be written. Look at the folder and the disk it is on."
     fi
     tell wrote "$file"
+    if [ "$git" = yes ]; then tell uncommitted "$file"; fi
 fi
 if [ "$tracked" = no ]; then
     if [ "$check" = yes ]; then

@@ -138,11 +138,12 @@ class Host:
         """ZFS as it is now: {dataset: properties that are not as usual}; one that is mounted is mounted below `tank`."""
         lines, mounts = [], ["20 1 8:1 / / rw - ext4 /dev/sda1 rw"]
         for name, changed in found.items():
-            place = str(self.tank / name.partition("/")[2]).rstrip("/")
+            place = changed.get("mountpoint") or str(self.tank / name.partition("/")[2])
             properties = {"mountpoint": place} | PROPERTIES | {"quota": "0", "recordsize": "131072", "compression": "lz4"} | changed
             lines += [f"{name}\t{key}\t{value}\t{'local' if key in changed else 'default'}" for key, value in properties.items()]
             if properties["mounted"] == "yes":
-                Path(place).mkdir(parents=True, exist_ok=True)
+                if place.startswith(str(self.tank)):
+                    Path(place).mkdir(parents=True, exist_ok=True)
                 mounts.append(f"{30 + len(mounts)} 20 0:{30 + len(mounts)} / {place} rw - zfs {name} rw")
         (self.root / "zfs").write_text("".join(f"{line}\n" for line in lines))
         (self.root / "proc/self/mountinfo").write_text("".join(f"{line}\n" for line in mounts))

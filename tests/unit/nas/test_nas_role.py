@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.homelab.immich.rehearsal.truenas.testing import API_KEY, IMMICH, PHOTOS, USER, Server
 
 PLAY = """
@@ -36,6 +37,7 @@ def run(checkout: Path, tmp_path: Path):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | {
             "ANSIBLE_COLLECTIONS_PATH": str(checkout / "collections"),
             "ANSIBLE_HOME": str(tmp_path / "ansible"),
+            "HOME": str(tmp_path / "home"),
             "ANSIBLE_NOCOLOR": "1",
         }
         words = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "play.yml", "-e", f"results={tmp_path}", *arguments]
@@ -147,3 +149,28 @@ def test_nixos_in_a_checkout(run, tmp_path):
     output, known = run({"cardinal": cardinal})
     assert known["cardinal"]["skipped"].startswith("nothing to change in ")
     assert known["cardinal"]["next"][1].startswith("git tracks the file")
+
+
+def test_nixos_in_a_file_of_somebody_else(run, tmp_path):
+    file = tmp_path / "nas.nix"
+    file.write_text("{ services.nfs.server.enable = true; }\n")
+    cardinal = {"ansible_host": "192.0.2.20", "nas_provider": "nixos", "nas_nixos_path": str(file), "nas_exports": [CARDINAL]}
+    output, known = run({"cardinal": cardinal})
+    assert known == {} and f"nas_nixos_path is {file}, and that file was not written by this collection. Name a file of its own." in output
+    assert file.read_text() == "{ services.nfs.server.enable = true; }\n"
+    output, known = run({"cardinal": cardinal | {"nas_nixos_path": f"{tmp_path}/nowhere/nas.nix"}}, "--check")
+    assert known == {} and f"nas_nixos_path is {tmp_path}/nowhere/nas.nix, and there is no such folder." in output
+
+
+def test_nixos_of_a_reference_homelab(run, reference, tmp_path):
+    """The group nas of that inventory, as it stands: the checkout is in the home of whoever runs it."""
+    hosts = yaml.safe_load((reference / "design/inventories/nixos-argocd.yml").read_text())["all"]["children"]["nas"]["hosts"]
+    assert hosts["cardinal"]["nas_provider"] == "nixos"
+    folder = tmp_path / "home/src/homelab/nixos/hosts/cardinal"
+    folder.mkdir(parents=True)
+    output, known = run(hosts)
+    assert "failed=0" in output, output
+    options = "rw,sync,no_subtree_check,all_squash,anonuid=1000,anongid=1000,mountpoint,insecure"
+    assert f"/tank/Images 10.0.0.0/8({options})\n" in (folder / "immich-exports.nix").read_text()
+    output, _known = run(hosts)
+    assert "NAS | Write the NixOS module" in output and "changed=1" in output  # the file of this test

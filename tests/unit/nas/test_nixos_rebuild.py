@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import examples
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
@@ -45,7 +46,7 @@ def host(tmp_path: Path) -> Host:
 def play(checkout: Path, tmp_path: Path, host: Host):
     """Run the role for this host, by ansible-playbook: (what was printed, the result that the summary reads, or nothing when the run failed)."""
 
-    def play(*arguments: str, mode: str = "rebuild") -> tuple[str, dict]:
+    def play(*arguments: str, mode: str = "rebuild", tasks: list | None = None) -> tuple[str, dict]:
         cardinal = {
             "ansible_connection": "local",
             "ansible_python_interpreter": "/nowhere/python3",  # a NixOS host has none
@@ -56,7 +57,7 @@ def play(checkout: Path, tmp_path: Path, host: Host):
             "nas_nixos_checkout": str(host.checkout),
             "nas_exports": [images(host)],
         }
-        (tmp_path / "play.yml").write_text(PLAY)
+        (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "nas", "gather_facts": False, "tasks": tasks}]) if tasks else PLAY)
         (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": {"nas": {"hosts": {"cardinal": cardinal}}}}}))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | {
             "ANSIBLE_COLLECTIONS_PATH": str(checkout / "collections"),
@@ -166,7 +167,9 @@ def test_a_flake_does_not_see_a_file_that_git_does_not_track(host, run, check):
 def test_git_is_told_where_an_option_says_so(host, run):
     host.flake()
     assert run(check=True, intent_to_add=True)["planned"] == 3 and host.git("status", "--short") == "A  flake.nix\n"
-    assert run(intent_to_add=True)["changed"] and host.etab
+    result = run(intent_to_add=True)
+    assert result["changed"] and host.etab
+    assert result["next"] == [f"On cardinal, commit {host.file}, or the next pull or upgrade may undo it."]
     assert host.git("status", "--short") == "A  flake.nix\n A immich-exports.nix\n"
 
 
@@ -310,3 +313,11 @@ def test_paths_and_clients_of_every_kind(host, run):
     assert not result.get("failed"), result["msg"]
     assert result["sentinels_ok"] and host.etab.count("my\\040photos\\040\\0502024\\051\t") == 3
     assert not run(exports=[{"name": "odd", "path": str(odd), "clients": ["node1.example.net", "*.lan", "2001:db8::/64"]}])["changed"]
+
+
+def test_the_documented_examples(host, play):
+    """As they stand, but for a folder /tank/Images, which this machine has not: that is all that is in the way."""
+    host.datasets({"tank": {}, "tank/Images": {"mountpoint": "/tank/Images"}})
+    for task in examples.of("modules/nixos_nfs_export"):
+        output, _result = play(tasks=[task | {"become": False}])
+        assert "export images: there is no folder /tank/Images. Make it: sudo install -d" in output and "failed=1" in output
