@@ -135,7 +135,7 @@ def now() -> datetime.datetime:
 
 def start(module: ImmichModule, api: Client, listed: list[backups.Backup]) -> dict[str, Any]:
     """Start a backup; return what a wait has to know."""
-    queue = queues.chosen(queues.Queues(api).read(), [QUEUE])[0]
+    queue = queues.Queues(api).one(QUEUE)
     if queue.paused:
         raise ImmichError("Queue backupDatabase is paused, so no backup would be made; resume it with state: resumed of homelab.immich.queue.")
     newest = listed[0].filename if listed else None
@@ -145,7 +145,7 @@ def start(module: ImmichModule, api: Client, listed: list[backups.Backup]) -> di
 
 def outcome(module: ImmichModule, api: Client, begun: dict[str, Any], zone: datetime.tzinfo) -> dict[str, Any]:
     """Say what became of the backup, and what is proved."""
-    failed = queues.chosen(queues.Queues(api).read(), [QUEUE])[0].failed
+    failed = queues.Queues(api).one(QUEUE).failed
     if failed > begun["failed"]:
         superuser = "" if api.capabilities.backup_as_owner else " Before v2.5 the database user has to be a superuser."
         raise ImmichError(f"The database backup failed, and left no file; the server's log says why.{superuser}")
@@ -177,8 +177,7 @@ def main() -> None:
                 result = {**NOTHING, "not_proved": ["anything: it was not waited for"]}
             else:
                 reader = queues.Queues(api)
-                idle = twice(lambda: queues.pending(queues.chosen(reader.read(), [QUEUE])))
-                result = wait(module, "wait for the database backup", idle, begun) or outcome(module, api, begun, zone)
+                result = wait(module, "wait for the database backup", twice(lambda: reader.pending([QUEUE])), begun) or outcome(module, api, begun, zone)
     module.exit(**result)
 
 

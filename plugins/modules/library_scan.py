@@ -159,8 +159,8 @@ SPEC: dict[str, Any] = {
     "processing": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
 }
-SCAN = ("library",)
-PROCESSING = (*SCAN, "sidecar", "metadataExtraction", "thumbnailGeneration")
+SCAN = "library"
+PROCESSING = (SCAN, "sidecar", "metadataExtraction", "thumbnailGeneration")
 
 
 def young(refreshed: Any, max_age: float | None) -> bool:
@@ -195,7 +195,7 @@ def start(module: ImmichModule, api: Client) -> dict[str, Any]:
     if problems:
         raise PlanErrors([f"{problem[0].upper()}{problem[1:]}" for problem in problems] + ["Nothing was scanned."])
     if due:
-        queue = queues.chosen(queues.Queues(api).read(), SCAN)[0]
+        queue = queues.Queues(api).one(SCAN)
         if queue.paused:
             raise ImmichError("Queue library is paused, so nothing would be scanned; resume it with state: resumed of homelab.immich.queue.")
         if queue.busy:
@@ -236,7 +236,7 @@ def outcome(module: ImmichModule, api: Client, begun: dict[str, Any]) -> dict[st
             f"The server did not go through the folders of library {', '.join(skipped)}: it takes none of the import paths for a folder that it can read. "
             "Assets below them may be in the trash; mount the folders where the microservices run and scan again."
         )
-    failed = queues.chosen(queues.Queues(api).read(), SCAN)[0].failed - begun["failed"]
+    failed = queues.Queues(api).one(SCAN).failed - begun["failed"]
     if failed > 0:
         raise ImmichError(f"{failed} jobs of the scan failed, so it is not complete; the server's log says why.")
     return {"libraries": list(begun["libraries"].values()), "owners": owners}
@@ -245,14 +245,13 @@ def outcome(module: ImmichModule, api: Client, begun: dict[str, Any]) -> dict[st
 def main() -> None:
     """Run the module."""
     module = ImmichModule(SPEC | WAIT_SPEC, mutually_exclusive=[("name", "libraries")], required_by={"owner": "name"})
-    names = PROCESSING if module.params["processing"] else SCAN
+    names = PROCESSING if module.params["processing"] else [SCAN]
     with module.api() as api:
         begun = module.params["resume"] or start(module, api)
         scanned = any(entry["action"] == "scanned" for entry in begun["libraries"].values())
         if scanned and module.params["wait"] and not module.check_mode:
             reader = queues.Queues(api)
-            idle = twice(lambda: queues.pending(queues.chosen(reader.read(), names)))
-            result = wait(module, "wait for the scan", idle, begun) or outcome(module, api, begun)
+            result = wait(module, "wait for the scan", twice(lambda: reader.pending(names)), begun) or outcome(module, api, begun)
         else:
             if not module.check_mode:
                 for entry in begun["libraries"].values():

@@ -157,7 +157,7 @@ SPEC: dict[str, Any] = {
 def change(module: ImmichModule, api: Any, reader: queues.Queues) -> dict[str, Any]:
     """Make the queues what is wanted; return what a wait has to know."""
     state, names = module.params["state"], module.params["names"]
-    chosen = queues.chosen(reader.read(), names)
+    chosen = reader.chosen(names)
     plans, errors = [], []
     for queue in chosen:
         if names is None and state == "paused" and queue.name == queues.NEVER_PAUSED:
@@ -185,9 +185,9 @@ def main() -> None:
     with module.api() as api:
         reader = queues.Queues(api)
         begun = module.params["resume"] or change(module, api, reader)
-        result = wait(module, "wait for the queues", twice(lambda: queues.pending(queues.chosen(reader.read(), begun["names"]))), begun) if waits else {}
+        result = wait(module, "wait for the queues", twice(lambda: reader.pending(begun["names"])), begun) if waits else {}
         if not result:
-            now = queues.chosen(reader.read(), begun["names"])
+            now = reader.chosen(begun["names"])
             result["queues"] = [queue.shown() for queue in now]
             if waits:
                 failed = {queue.name: queue.failed - begun["failed"][queue.name] for queue in now}

@@ -84,7 +84,7 @@ def main() -> None:
     """Run the module."""
     module = ImmichModule({"names": {"type": "list", "elements": "str", "aliases": ["name"]}})
     with module.api() as api:
-        found = [queue.shown() for queue in queues.chosen(queues.Queues(api).read(), module.params["names"])]
+        found = [queue.shown() for queue in queues.Queues(api).chosen(module.params["names"])]
     module.exit(queues=found, idle=all(queue["idle"] for queue in found))
 
 

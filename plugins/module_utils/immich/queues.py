@@ -74,6 +74,29 @@ class Queues:
                 raise UnexpectedAnswer(f"Could not {doing}: GET /jobs is not as Immich answers ({problem}); check that url is Immich's own address.")
         return {name: _queue(name, item["queueStatus"]["isPaused"], item["jobCounts"]) for name, item in answer.items()}
 
+    def chosen(self, names: Iterable[str] | None) -> list[Queue]:
+        """Read the queues of these names; all that are unknown are said at once. None is all of them."""
+        return chosen(self.read(), names)
+
+    def one(self, name: str) -> Queue:
+        """Read one queue."""
+        [queue] = self.chosen([name])
+        return queue
+
+    def pending(self, names: Iterable[str] | None) -> str:
+        """
+        Read what these queues have not done yet, for a person; empty when all are idle.
+
+        Raises ImmichError for a pause that holds jobs, which would be waited for in vain.
+        """
+        queues = self.chosen(names)
+        held = [queue.name for queue in queues if queue.paused and queue.held]
+        if held:
+            raise ImmichError(
+                f"Queue {' and '.join(held)} is paused and holds jobs, so it never becomes idle; resume it (homelab.immich.queue, state: resumed)."
+            )
+        return "; ".join(f"{queue.what} ({words(queue)})" for queue in queues if queue.busy or queue.held)
+
     def plan(self, queue: Queue, state: str, *, force: bool, failed: bool) -> Plan:
         """Plan one queue. `force`: start for all assets, not only for those that miss something. `failed`: forget failed jobs too."""
         if state == "paused" and queue.name == NEVER_PAUSED:
@@ -136,12 +159,3 @@ def words(queue: Queue) -> str:
     """What a queue holds, for a person."""
     counts = {"active": queue.active, "waiting": queue.waiting, "delayed": queue.delayed, "held by its pause": queue.held}
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing"
-
-
-def pending(queues: Iterable[Queue]) -> str:
-    """What is not done yet, for a person; empty when all queues are idle. A pause that holds jobs would be waited for in vain."""
-    queues = list(queues)
-    held = [queue.name for queue in queues if queue.paused and queue.held]
-    if held:
-        raise ImmichError(f"Queue {' and '.join(held)} is paused and holds jobs, so it never becomes idle; resume it (homelab.immich.queue, state: resumed).")
-    return "; ".join(f"{queue.what} ({words(queue)})" for queue in queues if queue.busy or queue.held)
