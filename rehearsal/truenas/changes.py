@@ -127,8 +127,10 @@ def make_folder(host: Host, data: Any) -> str:
         raise CallRefused(errno.EEXIST, f"{path}: path already exists.")
     if not folder.parent.exists():
         raise CallRefused(errno.ENOENT, f"[Errno 2] No such file or directory: '{path}'")
-    folder.mkdir()
     state = host.read()
+    if state.get("full"):  # no error of the middleware's own: it says what Python says
+        raise CallRefused(errno.EINVAL, f"[Errno 28] No space left on device: '{path}'")
+    folder.mkdir()
     state["owners"][path] = {"uid": 0, "gid": 0, "mode": f"{int((data.get('options') or {}).get('mode', '755'), 8):04o}"}
     host.write(state)
     return path

@@ -287,7 +287,7 @@ class TrueNAS:
             return CallError(
                 f"TrueNAS at {self.host} does not let {self._username} call {method} ({reason}). Give the user a role for it: {needed_role(method)}.", code
             )
-        if code == errno.ENOSPC or "out of space" in reason:
+        if code == errno.ENOSPC or "out of space" in reason or "No space left" in reason or "Disk quota exceeded" in reason:
             return CallError(f"TrueNAS at {self.host} refused {method}: {reason}. The pool is full; free some space, or raise the quota above.", errno.ENOSPC)
         return CallError(f"TrueNAS at {self.host} refused {method}: {reason}.", code)
 

@@ -252,6 +252,21 @@ def test_a_path_that_is_not_a_dataset(apply, bare):
     assert bare.mutations == []
 
 
+def test_a_pool_without_space_for_a_sentinel(apply, tank):
+    tank.folder(GUARD).rmdir()
+    tank.drift(lambda state: state.update(full=True))
+    assert "No space left on device" in (refused := apply(tank))["msg"] and "The pool is full; free some space, or raise the quota" in refused["msg"]
+    tank.drift(lambda state: state.update(full=False))
+    assert apply(tank)["changes"] == [f"sentinel {GUARD}"]
+
+
+@pytest.mark.parametrize(("answer", "words"), [("EXPIRED", "the API key has expired, or was revoked"), ("DENIED", "may not use the API from here")])
+def test_a_key_that_opens_nothing_any_more(apply, tank, answer, words):
+    tank.drift(lambda state: state.update(login=answer))
+    for check in (True, False):
+        assert words in apply(tank, check=check)["msg"] and tank.methods == ["auth.login_ex"]
+
+
 def test_everything_in_the_way_is_said_at_once(apply, tank):
     tank.drift(dataset("tank/photos", locked=True))
     message = apply(tank, PHOTOS, IMMICH | {"dataset": "dozer/immich"})["msg"]
