@@ -53,7 +53,7 @@ class Checks:
 
     def queue(self) -> int:
         """See that the server is free; return how many jobs failed before."""
-        queue = queues.chosen(queues.Queues(self._api).read(), ["library"])[0]
+        queue = queues.Queues(self._api).one("library")
         if queue.paused:
             raise Refused("the queue library is paused, so nothing would be scanned. Resume it (Administration > Job queues).")
         if queue.busy:

@@ -121,7 +121,7 @@ class Guard:
     def pending(self, begun: dict[str, Any]) -> str:
         """What the scan still waits for; nothing when the queue was seen empty twice. A server that restarts is waited for."""
         try:
-            queue = queues.chosen(queues.Queues(self._api).read(), ["library"])[0]
+            queue = queues.Queues(self._api).one("library")
         except (Unreachable, UnexpectedAnswer):
             return "the server to answer again"
         except ImmichError as error:
@@ -174,7 +174,7 @@ class Guard:
         library_id = begun["library"]["id"]
         library = self._api.get(f"/libraries/{library_id}", doing="read the library that was scanned", shape=LIBRARY)
         after = scans.counts(self._api, library["ownerId"]) | {"total": statistics(self._api, library_id)["total"]}
-        return library, after, queues.chosen(queues.Queues(self._api).read(), ["library"])[0].failed
+        return library, after, queues.Queues(self._api).one("library").failed
 
     def _brake(self, report: Report, happened: str) -> None:
         """Set the brake, and say so; or say that it could not be."""

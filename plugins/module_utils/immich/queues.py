@@ -76,7 +76,15 @@ class Queues:
 
     def chosen(self, names: Iterable[str] | None) -> list[Queue]:
         """Read the queues of these names; all that are unknown are said at once. None is all of them."""
-        return chosen(self.read(), names)
+        queues = self.read()
+        errors = []
+        for name in names or ():
+            if name not in queues:
+                close = difflib.get_close_matches(name, queues, 1)
+                errors.append(f"This server has no queue {name}; {f'did you mean {close[0]}?' if close else 'it has ' + ', '.join(queues) + '.'}")
+        if errors:
+            raise PlanErrors(errors)
+        return list(queues.values()) if names is None else [queues[name] for name in dict.fromkeys(names)]
 
     def one(self, name: str) -> Queue:
         """Read one queue."""
@@ -139,20 +147,6 @@ class Queues:
 
 def _queue(name: str, paused: bool, counts: Mapping[str, int]) -> Queue:
     return Queue(name, paused, counts["active"], counts["waiting"], counts["delayed"], counts["paused"], counts["failed"])
-
-
-def chosen(queues: Mapping[str, Queue], names: Iterable[str] | None) -> list[Queue]:
-    """Find queues by name; all that are unknown at once. None is all of them."""
-    if names is None:
-        return list(queues.values())
-    errors = []
-    for name in names:
-        if name not in queues:
-            close = difflib.get_close_matches(name, queues, 1)
-            errors.append(f"This server has no queue {name}; {f'did you mean {close[0]}?' if close else 'it has ' + ', '.join(queues) + '.'}")
-    if errors:
-        raise PlanErrors(errors)
-    return [queues[name] for name in dict.fromkeys(names)]
 
 
 def words(queue: Queue) -> str:
