@@ -14,7 +14,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help site rehearse shell status down test lint unit contract conformance molecule acceptance sanity test-nas bench docs golden
+.PHONY: help site rehearse shell status down test lint unit faults contract conformance molecule acceptance sanity test-nas bench docs golden
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ status: $(VENV)/.run ## Show what the rehearsal of INVENTORY runs
 down: $(VENV)/.run ## Stop every rehearsal and remove what it left, caches aside
 	@$(REHEARSAL) down --all
 
-test: lint unit contract conformance molecule acceptance sanity ## Everything that must pass before a change lands (ARGS=… goes to pytest)
+test: lint unit faults contract conformance molecule acceptance sanity ## Everything that must pass before a change lands (ARGS=… goes to pytest)
 
 lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint, changelog fragments
 	@ruff check .
@@ -44,6 +44,9 @@ lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint, changelog fragments
 
 unit: $(VENV)/.dev ## Pure functions, modules against the stand-ins, golden files
 	@pytest tests/unit tests/golden $(ARGS)
+
+faults: $(VENV)/.dev ## What can happen to photos and server, with every version of Immich: no asset is lost
+	@pytest tests/faults $(ARGS)
 
 contract: $(VENV)/.dev ## The stand-ins against the real API contracts
 	@pytest tests/contract $(ARGS)

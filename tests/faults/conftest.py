@@ -93,6 +93,7 @@ class Home:
             view=self.view,
             folders={"/mnt/photos": str(self.photos), "/data": str(self.photos.with_name("media"))},
             sentinels=("/mnt/photos/.immich-guard/photos",),
+            media="/data",
             accept=self.accept,
         )
         guard = Guard(api, view_of(config, api), config, check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001))
@@ -184,6 +185,7 @@ def make_photos(folder: Path) -> None:
         file = folder / FOLDERS[number % len(FOLDERS)] / f"IMG_{number:04}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"a photo")
+    (folder.with_name("media") / "encoded-video").mkdir(parents=True)
     for place in (folder, folder / CHILD):
         (place / ".immich-guard" / "photos").mkdir(parents=True)
 

@@ -9,6 +9,7 @@ import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from .conftest import CHILD, FOLDERS, PHOTOS, Home
 
@@ -22,6 +23,11 @@ class Seen:
     outcome: str
     says: str
     trashed: int = 0
+
+
+    def __str__(self) -> str:
+        words = {"refused": "refused", "braked": f"scanned, {self.trashed} of {PHOTOS} in the trash, braked", "later": "put off", "failed": "fails and says so"}
+        return words.get(self.outcome, "scanned")
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,10 @@ def import_paths(*paths: str) -> Callable[[Home], object]:
     return lambda home: home.admin.put(f"/libraries/{home.library}", {"importPaths": list(paths)}, doing="edit the library")
 
 
+def media(home: Home) -> Path:
+    return home.photos.with_name("media") / "encoded-video"
+
+
 def dataset_unmounted(home: Home) -> None:
     home.hide(CHILD)
     os.mkdir(home.photos / CHILD)
@@ -156,6 +166,10 @@ FAULTS = (
         "the library has no import path any more", refused("it has no import path"), refused("it has no import path"),
         import_paths(), mend=import_paths("/mnt/photos"),
     ),
+    Fault(
+        "the folder of motion photos is gone", Seen("scanned", "done"), refused("/data/encoded-video (No such file or directory)"),
+        lambda home: media(home).rename(media(home).with_name("away")), mend=lambda home: media(home).with_name("away").rename(media(home)),
+    ),
     Fault("the NAS goes away in the middle of the scan", braked(PHOTOS), braked(PHOTOS), during=Home.unmount, mend=Home.mount_again),
     Fault(
         "somebody scans in the web page while the mount point is empty", braked(PHOTOS, "outside the guard"), braked(PHOTOS, "outside the guard"),
@@ -170,3 +184,8 @@ FAULTS = (
     Fault("the trash is off", Seen("scanned", "done"), Seen("scanned", "done"), no_trash),
     Fault("the trash keeps for three days only", Seen("scanned", "done"), Seen("scanned", "done"), short_trash),
 )
+
+
+def rows() -> list[str]:
+    """The table as docs/safety.md has it."""
+    return [f"| {fault.name[0].upper()}{fault.name[1:]} | {fault.server} | {fault.mount} |" for fault in FAULTS]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import release
@@ -13,7 +14,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.guard.state import 
 from ansible_collections.homelab.immich.rehearsal.immich.dialects import DIALECTS
 
 from .conftest import PHOTOS, Home
-from .table import FAULTS, Fault
+from .table import FAULTS, Fault, rows
 
 
 @pytest.mark.parametrize("version", DIALECTS)
@@ -46,3 +47,8 @@ def test_a_library_survives(make_home: Callable[[str, str], Home], fault: Fault,
     if expected.outcome == "braked":
         assert release(home.admin, State(str(home.memory)), check_mode=False, record=lambda change: None) == []
         assert home.settings() == before
+
+
+def test_the_page_of_the_guard_shows_the_table(checkout: Path) -> None:
+    page = (checkout / "docs" / "safety.md").read_text()
+    assert [line for line in page.splitlines() if line in set(rows())] == rows()
