@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils import nas
-from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import Entry, differences, parse
+from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import differences, parse
 
 from .look import Folder, Seen, places
 
@@ -203,16 +203,19 @@ class _Look:
         """The table that mountd tells the kernel, what the kernel serves already, and who else may mount."""
         if self.seen.etab is None:
             return  # said once, for the whole host
-        wanted = [_as_seen(entry, self.seen.etab) for entry in parse(nas.exports_line(self.wanted))]
-        for difference in differences(wanted, self.seen.etab):
+        wanted = [dataclasses.replace(entry, client=self.seen.hosts.get(entry.client, entry.client)) for entry in parse(nas.exports_line(self.wanted))]
+        clients = {entry.client for entry in wanted}
+        table = [entry for entry in self.seen.etab if entry.client in clients]
+        wrong = differences(wanted, table)
+        for difference in wrong:
             self.say("error", f"{difference}. {self.advice}", "export")
-        for entry in wanted:
-            served = [kernel for kernel in self.seen.kernel if (kernel.path, kernel.client) == (entry.path, entry.client)]
-            if served and differences([entry], served) and not differences([entry], self.seen.etab):
-                text = f"the kernel still serves {entry.path} to {entry.client} as before, with {','.join(served[-1].options)}."
+        for served in self.seen.kernel:
+            stale = [entry for entry in wanted if (entry.path, entry.client) == (served.path, served.client)]
+            if not wrong and differences(stale, [served]):
+                text = f"the kernel still serves {served.path} to {served.client} as before, with {','.join(served.options)}."
                 self.say("error", f"{text} Run sudo exportfs -f on {self.host}.", "export")
         for other in self.seen.etab:
-            if other.path == self.path and other.client not in {entry.client for entry in wanted}:
+            if other.path == self.path and other.client not in clients:
                 text = f"{self.path} is exported to {other.client} too, which clients does not have."
                 self.say("warning", f"{text} Add it, or take it out of the configuration.", "export")
         for entry in wanted:
@@ -222,12 +225,6 @@ class _Look:
                 text = f"{entry.path} is exported to {entry.client} {len(twice)} times, in {' and '.join(listed.where for listed in twice)}"
                 how = ", and they disagree" if disagree else ""
                 self.say("error" if disagree else "warning", f"{text}{how}. Keep one of them in the configuration.", "nas")
-
-
-def _as_seen(entry: Entry, table: Iterable[Entry]) -> Entry:
-    """An export to a host name, as mountd has it: under the full name."""
-    full = [other.client for other in table if other.path == entry.path and other.client.startswith(f"{entry.client}.")]
-    return dataclasses.replace(entry, client=full[0]) if full else entry
 
 
 def create_command(wanted: Mapping[str, Any], seen: Seen) -> str:

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils import nas
 from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import Entry, parse
 from ansible_collections.homelab.immich.plugins.module_utils.linux.look import DISKS, PROPERTIES, datasets, mounts
 
+PATTERN = re.compile(r"[/*?@]")  # a client that is no host name: a network, everybody, a pattern, a netgroup
 MEDIA_FOLDERS = ("backups", "encoded-video", "library", "profile", "thumbs", "upload")
 # A fact is a line: @, what it is, its value. Whatever else a login prints is passed over. root is empty; tests have a tree of their own there.
 HEAD = r"""
@@ -32,6 +34,11 @@ show mount "$root/proc/self/mountinfo"
 show module "$module"
 for file in "$root"/etc/exports "$root"/etc/exports.d/*.exports; do
     show "file ${file#"$root"}" "$file"
+done
+for host in $hosts; do # mountd keeps a host by its canonical name
+    getent ahosts "$host" | while read -r address kind kept; do
+        if [ -n "$kept" ]; then tell "host $host" "$kept"; fi
+    done
 done
 cat "$root/proc/net/tcp" "$root/proc/net/tcp6" 2>/dev/null | grep -E '^ *[0-9]+: [0-9A-F]+:0801 [0-9A-F]+:0000 0A' | say listens
 if [ -e "$root/etc/systemd/system/nixos-upgrade.timer" ]; then
@@ -81,6 +88,7 @@ class Seen:
 
     user: str = ""
     etab: list[Entry] | None = None  # None: cannot be read, or there is no NFS server
+    hosts: dict[str, str] = dataclasses.field(default_factory=dict)  # the canonical name of a client
     kernel: list[Entry] = dataclasses.field(default_factory=list)
     files: list[Entry] = dataclasses.field(default_factory=list)
     mounts: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)  # place, file system, source
@@ -107,10 +115,11 @@ class Seen:
         return [(place, source) for place, kind, source in self.mounts if place != path and nas.within(place, path) and kind in DISKS and "@" not in source]
 
 
-def host_script(exports: Iterable[Mapping[str, Any]], module: str = "") -> str:
+def host_script(exports: Sequence[Mapping[str, Any]], module: str = "") -> str:
     """The first script: tables of exports, mounts, datasets, and our module file if it is there."""
     pools = sorted({export["dataset"].split("/")[0] for export in exports if export.get("dataset")})
-    given = f"module={shlex.quote(module)}\nproperties={','.join(PROPERTIES)}\nset -- {shlex.join(pools)}"
+    hosts = sorted({client for export in exports for client in nas.normalise(export)["clients"] if not PATTERN.search(client)})
+    given = f"module={shlex.quote(module)}\nhosts={shlex.quote(' '.join(hosts))}\nproperties={','.join(PROPERTIES)}\nset -- {shlex.join(pools)}"
     return f"{HEAD}{given}{_HOST}"
 
 
@@ -123,6 +132,7 @@ def read_host(printed: str) -> Seen:
     return Seen(
         user="".join(found.get("user", [])),
         etab=parse("\n".join(found["etab"])) if "etab" in found else None,
+        hosts={key.removeprefix("host "): names[0] for key, names in found.items() if key.startswith("host ")},
         kernel=parse("\n".join(found.get("kernel", []))),
         files=files,
         mounts=mounts("\n".join(found.get("mount", []))),

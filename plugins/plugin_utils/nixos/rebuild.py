@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from ansible_collections.homelab.immich.plugins.module_utils import nas
 from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import parse
 
-from .look import HEAD, Seen, facts
+from .look import HEAD, PATTERN, Seen, facts
 from .module import export_lines
 
 # A mount that is no longer as it was looked at is left alone: the look afterwards says so.
@@ -25,7 +24,6 @@ make() { # the sentinel, the line of its mount
     mkdir -p "$1" || { tell missing "$1"; exit 1; }
 }
 """
-_PATTERN = re.compile(r"[/*?@]")  # a network, everybody, a pattern, a netgroup: mountd keeps them as they are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Outcome:
 def rebuild_script(place: Place, text: str, exports: Sequence[Mapping[str, Any]], mountpoints: Mapping[str, str], check: bool) -> str:
     """The script: the file with this text, built, and switched to unless this is check mode."""
     lines = export_lines(exports, mountpoints)
-    clients = [f"{entry.client if _PATTERN.search(entry.client) else '-'} {entry.path}" for entry in parse("\n".join(lines))]
+    clients = [f"{entry.client if PATTERN.search(entry.client) else '-'} {entry.path}" for entry in parse("\n".join(lines))]
     given = {
         "checkout": place.checkout,
         "file": place.file,

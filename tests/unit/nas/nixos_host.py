@@ -66,7 +66,10 @@ COMMANDS = {
     "nixos-rebuild": NIXOS_REBUILD,
     "nix-env": NIX_ENV,
     "id": '#!/bin/sh\n[ "$1" = -u ] && echo 0 || echo root\n',
+    # as a user who may become root without a password
+    "sudo": '#!/bin/sh\necho sudo >>ROOT/calls\nwhile [ "$1" != /bin/sh ]; do shift; done\nexec "$@"\n',
     "zfs": "#!/bin/sh\ncat ROOT/zfs\n",
+    "getent": '#!/bin/sh\n[ "$2" != node1 ] || echo "192.0.2.7      STREAM $2.example.net"\n',
     "zpool": "#!/bin/sh\necho tank\n",
     "python3": "#!/bin/sh\nexit 127\n",
 }
