@@ -259,7 +259,6 @@ def test_narrowing_names_who_is_connected(nas: Nas) -> None:
 
 
 def test_broken_options_leave_the_exports_as_they_are(nas: Nas) -> None:
-    nas.run(EXPORTS)
     before = nas.state()
     fine, _changed, output = nas.run([PHOTOS | {"options": ["sec=nonsense"]}, *EXPORTS[1:]])
     assert not fine and "exportfs refuses what is declared: exportfs: unknown flavor nonsense" in output, output

@@ -9,14 +9,13 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..nas import nfs_path, normalise, parse_size, problems, sentinel_path, sentinel_places, within
+from ..nas import dataset_properties, nfs_path, normalise, problems, sentinel_path, sentinel_places, within
 from ..nas_access import can
 from .exports import DROP_IN, parse
 from .look import DISKS, ZFS, LinuxError, account, folder, groups_of, install_hint
 from .steps import Plan, Step
 
 _ROOM = 1024 * 1024  # bytes that a pool must have left before anything is written to it
-_SAME_COMPRESSION = {"gzip-6": "gzip", "zstd-fast-1": "zstd-fast"}  # what ZFS reads back as another word
 
 
 class Export:
@@ -103,7 +102,7 @@ class Export:
             return None
         if properties["readonly"] == "on" and self.wanted["access"] == "rw":
             return self.refuse(f"access is rw, and the dataset {self.dataset} has readonly=on. Run zfs set readonly=off {self.dataset}, or set access: ro.")
-        for key, value in self._properties().items():
+        for key, value in dataset_properties(self.wanted).items():
             if properties[key] != value:
                 if key == "quota" and value != "0" and int(value) < int(properties["used"]):
                     return self.refuse(f"quota is {self.wanted['quota']}, and {self.dataset} holds {properties['used']} bytes already. Give it more.")
@@ -147,7 +146,7 @@ class Export:
         for name in missing:
             if any(step.kind == "create" and step.target == name for step in self.result.steps):
                 continue  # another export needs it too
-            values = self._properties() if name == self.dataset else {}
+            values = dataset_properties(self.wanted) if name == self.dataset else {}
             if own_place and name == self.dataset:
                 values["mountpoint"] = self.mountpoint
             options = tuple(f"{key}={value}" for key, value in values.items())
@@ -162,17 +161,6 @@ class Export:
         origin = source.removeprefix("inherited from ") if source.startswith("inherited") else dataset
         self.refuse(f"ZFS exports {for_whom} by itself (sharenfs={value} on {origin}). Run zfs set sharenfs=off {origin}; the export is this role's then.")
         return True
-
-    def _properties(self) -> dict[str, str]:
-        """What is declared of the dataset, as `zfs get -p` would say it."""
-        found = {}
-        if self.wanted["quota"]:
-            found["quota"] = "0" if self.wanted["quota"] == "none" else str(parse_size(self.wanted["quota"]))
-        if self.wanted["recordsize"]:
-            found["recordsize"] = str(parse_size(self.wanted["recordsize"]))
-        if self.wanted["compression"]:
-            found["compression"] = _SAME_COMPRESSION.get(word := self.wanted["compression"].lower(), word)
-        return found
 
     def _plain(self) -> None:
         there, top = folder(self.path), _mount_of(self.path, self.mounts)
