@@ -12,9 +12,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import memory, plan, prune, readiness, restart
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import kubeconfig, memory, plan, prune, readiness, restart
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.live import Live
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, key, title, yaml_text
 from ansible_collections.homelab.immich.plugins.plugin_utils.waiting import LOOK
@@ -29,10 +28,8 @@ SPEC = {
     "prune": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 900},
-    "kubeconfig": {"type": "path"},
-    "context": {"type": "str", "required": True},
-    "rehearsal": {"type": "bool", "default": False},
     "memory": {"type": "path"},
+    **kubeconfig.SPEC,
 }
 PAST = {"create": "created", "change": "changed", "delete": "deleted", "restart": "restarted"}
 
@@ -50,9 +47,12 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _checked, params = self.validate_argument_spec(argument_spec=SPEC)
         objects, name, check_mode = plain(params["objects"]), params["name"], bool(self._task.check_mode)
-        result: dict[str, Any] = {"changed": False}
         try:
-            client = Client(access(params["kubeconfig"], params["context"], params["rehearsal"]), read_only=check_mode)
+            client = Client(kubeconfig.access(params["kubeconfig"], params["context"], params["rehearsal"]), read_only=check_mode)
+        except kubeconfig.KubeconfigError as error:
+            raise AnsibleActionFail(f"{name}: {error}") from None
+        result: dict[str, Any] = {}
+        try:
             steps, result, warnings = apply(client, objects, params, check_mode)
             for sentence in warnings:
                 self._display.warning(sentence)
@@ -60,14 +60,13 @@ class ActionModule(ActionBase):
                 result.pop("diff")
             if params["wait"] and not check_mode:
                 result |= wait(client, objects, steps, params["wait_timeout"], lambda line: self._display.display(f"  {name}: {line}"))
-            result["requests"] = client.requests
         except plan.Refused as error:
-            return result | {"failed": True, "msg": f"{name}: {error}" if len(error.problems) == 1 else f"{name}:\n- " + "\n- ".join(error.problems)}
+            result |= {"failed": True, "msg": f"{name}: {error}" if len(error.problems) == 1 else f"{name}:\n- " + "\n- ".join(error.problems)}
         except GaveUp as error:
-            return result | {"failed": True, "msg": f"{name}: {error}", "ready": False, "pending": error.pending}
-        except (ApiError, Unreachable, KubeconfigError) as error:
-            return result | {"failed": True, "msg": f"{name}: {error}"}
-        return result
+            result |= {"failed": True, "msg": f"{name}: {error}", "ready": False, "pending": error.pending}
+        except (ApiError, Unreachable) as error:
+            result |= {"failed": True, "msg": f"{name}: {error}"}
+        return {"changed": client.writes > 0} | result | {"requests": client.requests}
 
 
 class GaveUp(Exception):
@@ -106,7 +105,6 @@ def apply(client: Client, objects: list[Object], params: dict[str, Any], check_m
         "updated": len({key(step.desired) for step in done if step.action in ("change", "restart")}),
         "pruned": [title(step.desired) for step in done if step.action == "delete"],
         "diff": [_diff(step) for step in done],
-        "requests": client.requests,
     }
     if params["prune"]:
         result["leftovers"] = [{"object": title(item), "command": prune.removal(item, params["context"], params["kubeconfig"] or "")} for item in left]

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, kubeconfig, memory
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Unreachable
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import KubeconfigError, access
 
 WANTED = {
     "instance": {"type": "str", "required": True},
@@ -33,13 +32,7 @@ WANTED = {
     "volumes": {"type": "list", "elements": "dict", "default": []},
     "take_over": {"type": "list", "elements": "str", "default": []},
 }
-REACH = {
-    "memory": {"type": "path"},
-    "kubeconfig": {"type": "path"},
-    "context": {"type": "str", "required": True},
-    "rehearsal": {"type": "bool", "default": False},
-}
-SPEC = WANTED | REACH
+SPEC = WANTED | {"memory": {"type": "path"}} | kubeconfig.SPEC
 
 
 class ActionModule(ActionBase):
@@ -56,11 +49,11 @@ class ActionModule(ActionBase):
         _checked, params = self.validate_argument_spec(argument_spec=SPEC)
         wanted = identity.Wanted(**{name: params[name] for name in WANTED})
         try:
-            client = Client(access(params["kubeconfig"], params["context"], params["rehearsal"]), read_only=True)
+            client = Client(kubeconfig.access(params["kubeconfig"], params["context"], params["rehearsal"]), read_only=True)
             found = identity.look(client, wanted)
             found.memory = memory.recall(params["memory"]) if params["memory"] else {}
             problems = identity.problems(wanted, found) or identity.answering(wanted, found, params["rehearsal"])
-        except (ApiError, Unreachable, KubeconfigError, ValueError) as error:
+        except (ApiError, Unreachable, kubeconfig.KubeconfigError, ValueError) as error:
             return {"changed": False, "failed": True, "msg": f"The cluster of immich_context {params['context']} cannot be looked at: {error}"}
         for warning in identity.warnings(wanted, found):
             self._display.warning(warning)

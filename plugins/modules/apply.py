@@ -18,6 +18,7 @@ description:
     and never written again. One of that name that somebody else made is used as it is, if it has the keys.
   - The Deployments of this instance that run with the old values of a Secret that is made anew are restarted, with a warning that says so.
   - Volumes and databases are never shrunk or deleted. A released volume of this instance is given back to its claim.
+  - A task that fails half-way, or whose objects do not get ready, is still C(changed) if it changed something.
   - No value of a Secret appears in a result, a difference or a log.
 options:
   objects:

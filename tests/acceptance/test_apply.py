@@ -629,6 +629,7 @@ def test_a_person_sees_what_is_waited_for_and_why_it_ends(ready, lab, tmp_path):
     assert code != 0
     assert f"workloads: waiting for Deployment {ready.namespace}/web" in output
     assert "workloads: not ready (waited 14 s" in output
+    assert "changed: true" in output and f"created Deployment {ready.namespace}/web" in output
     assert output.count("no such folder") >= 2
 
 

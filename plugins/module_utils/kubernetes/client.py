@@ -68,6 +68,7 @@ class Client:
         self._retry = Retry(total=4, connect=0, read=1, other=0, allowed_methods=None, retry_after_max=5)
         self._resources: dict[tuple[str, str], Resource] | None = None
         self.requests = 0
+        self.writes = 0  # of these, what changed something
 
     # ---- verbs
 
@@ -173,7 +174,9 @@ class Client:
             detail = getattr(reason, "verify_message", "") or getattr(reason, "strerror", "") or str(reason) or type(reason).__name__
             raise Unreachable(f"The Kubernetes API server {self._server} does not answer: {detail}. Check {ADVICE}.") from None
         self.requests += 1 + len(answer.retries.history)
-        return self._answer(answer.status, answer.data)
+        result = self._answer(answer.status, answer.data)
+        self.writes += method != "GET" and not dry_run
+        return result
 
     def _answer(self, status: int, data: bytes) -> Object:
         try:

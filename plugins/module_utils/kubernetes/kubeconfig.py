@@ -26,6 +26,8 @@ except ImportError:
 else:
     HAS_LIBRARY = True
 
+# documented in plugins/doc_fragments/kubernetes.py
+SPEC = {"kubeconfig": {"type": "path"}, "context": {"type": "str", "required": True}, "rehearsal": {"type": "bool", "default": False}}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 USER_AGENT = "homelab.immich (ansible)"
 

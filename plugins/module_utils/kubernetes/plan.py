@@ -44,7 +44,7 @@ INSTALL = {
 
 
 class Refused(Exception):
-    """Nothing was changed, and why: one sentence per object."""
+    """What must not be done, or could not be, and why: one sentence per object."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))

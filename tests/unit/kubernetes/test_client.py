@@ -274,8 +274,8 @@ def test_without_the_library_one_sentence_names_it(checkout):
         from ansible_collections.homelab.immich.plugins.modules import api_key
         from ansible_collections.homelab.immich.plugins.module_utils.immich import key_store, kubernetes_proxy
         try:
-            apply.access("kubeconfig", "homelab")
-        except apply.KubeconfigError as error:
+            apply.kubeconfig.access("kubeconfig", "homelab")
+        except apply.kubeconfig.KubeconfigError as error:
             print(error)
     """
     assert "Failed to import the required Python library (kubernetes)" in run_python(checkout, code)
@@ -383,3 +383,16 @@ def test_nothing_but_reads_and_dry_runs_leaves_a_client_in_check_mode(api, reach
     api.answers = [(200, {}, {})]
     client.apply(PODS, wanted, dry_run=True)
     assert "dryRun=All" in api.asked[0][1]
+
+
+def test_only_what_the_server_did_counts_as_written(api, reach):
+    wanted = {"metadata": {"name": "x"}}
+    client = reach()
+    api.answers = [(200, {}, {}), (200, {}, {}), (422, {}, {"message": "no"}), (200, {}, {})]
+    ask(client)
+    client.apply(PODS, wanted, dry_run=True)
+    with pytest.raises(ApiError, match="no"):
+        client.apply(PODS, wanted, dry_run=False)
+    assert client.writes == 0
+    client.apply(PODS, wanted, dry_run=False)
+    assert (client.writes, client.requests) == (1, 4)
