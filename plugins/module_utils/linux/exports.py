@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import re
 from collections.abc import Iterable
 
@@ -107,6 +108,18 @@ def narrowed(before: Iterable[Entry], after: Iterable[Entry]) -> dict[str, list[
     return lost
 
 
+def narrowing(before: Iterable[Entry], after: Iterable[Entry], connected: Iterable[tuple[str, str]]) -> list[str]:
+    """Before a client loses something: one sentence a path, with the clients (address, name) that are connected now."""
+    before, connected = list(before), list(connected)
+    found = []
+    for path, reasons in narrowed(before, after).items():
+        specs = {entry.client for entry in before if entry.path == path}
+        using = [f"{address} ({name})" if name else address for address, name in connected if any(_matches(address, spec) for spec in specs)]
+        who = f"Connected now: {', '.join(using)}." if using else "No client is connected now."
+        found.append(f"{path} is exported to fewer than before: {'; '.join(reasons)}. {who}")
+    return found
+
+
 def unescape(word: str) -> str:
     """A word without quotes and octal escapes. Escapes are bytes, so that a name in UTF-8 survives."""
     plain = _OCTAL.sub(lambda match: chr(int(match[1], 8)), word.replace('"', ""))
@@ -114,6 +127,13 @@ def unescape(word: str) -> str:
         return plain.encode("latin-1").decode()
     except (UnicodeEncodeError, UnicodeDecodeError):
         return plain
+
+
+def _matches(address: str, client: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(client)
+    except ValueError:
+        return True  # a name or a pattern: better one too many
 
 
 def _uncommented(line: str) -> str:

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..nas import exports_line, nfs_path, normalise
 from .export import Export
-from .exports import DROP_IN, Entry, differences, narrowed, parse, render
+from .exports import DROP_IN, Entry, differences, narrowing, parse, render
 from .look import NFS_SERVER, as_kept, install_hint
 from .steps import Plan, Step
 
@@ -45,18 +44,10 @@ def plan(declared: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], nas: st
     different = differences(result.entries, table)
     if before == result.text and service["active"] and different:
         result.steps.append(Step("reload", "exportfs -ra", (), "".join(f"{text}\n" for text in different), ""))
-    _warn_of_narrowing(result, as_kept(parse(before)), seen["clients"])
+    for text in narrowing(as_kept(parse(before)), result.entries, seen["clients"]):
+        result.warn(text)
     _warn_of_missing_files(result, seen["files"], table, exported)
     return result
-
-
-def _warn_of_narrowing(result: Plan, before: list[Entry], clients: Iterable[tuple[str, str]]) -> None:
-    """Before a client loses something: who is connected now."""
-    for path, reasons in narrowed(before, result.entries).items():
-        specs = {entry.client for entry in before if entry.path == path}
-        using = [f"{address} ({name})" if name else address for address, name in clients if any(_matches(address, spec) for spec in specs)]
-        who = f"Connected now: {', '.join(using)}." if using else "No client is connected now."
-        result.warn(f"{path} is exported to fewer than before: {'; '.join(reasons)}. {who}")
 
 
 def _warn_of_missing_files(result: Plan, files: Mapping[str, str], table: Iterable[Entry], exported: set[str]) -> None:
@@ -65,10 +56,3 @@ def _warn_of_missing_files(result: Plan, files: Mapping[str, str], table: Iterab
     by_hand = [f"{entry.path} to {entry.client}" for entry in table if (entry.path, entry.client) not in listed and entry.path not in exported]
     if by_hand and any(step.kind in ("file", "reload") for step in result.steps):
         result.warn(f"exported by hand and in no file, so not after this run: {', '.join(by_hand)}. Write them to a file to keep them.")
-
-
-def _matches(address: str, client: str) -> bool:
-    try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(client)
-    except ValueError:
-        return True  # a name or a pattern: better one too many
