@@ -171,7 +171,9 @@ class Client:
                 delay = max(delay, retry_after(response))
             if not again or attempt == _ATTEMPTS or time.monotonic() + delay >= end:
                 if problem is not None:
-                    raise Unreachable(f"{failed}: {self._redacted(str(problem))}; {problem.advice}.") from problem
+                    unknown = problem.sent and not repeatable and target.removeprefix("/api") not in _SESSION_PATHS
+                    what = "whether it was done is not known: look, then run this again" if unknown else problem.advice
+                    raise Unreachable(f"{failed}: {self._redacted(str(problem))}; {what}.") from problem
                 return response
             self._sleep(delay)
         raise AssertionError("the last attempt returns or raises")
