@@ -26,8 +26,15 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Look; rebuild and make the sentinels if that is asked for, and look again."""
+        """Look; rebuild and make the sentinels if that is asked for, and look again. What is not as declared and no error is a warning."""
         super().run(tmp, task_vars)
+        result = self._run()
+        for finding in result["findings"]:
+            if finding["severity"] == "warning":
+                self._display.warning(finding["message"])
+        return result
+
+    def _run(self) -> dict[str, Any]:
         _result, options = self.validate_argument_spec(
             argument_spec={
                 "exports": {"type": "list", "elements": "dict", "required": True},
@@ -86,7 +93,8 @@ class ActionModule(ActionBase):
         else:
             self._shell(script, options)
             result = self._verified(exports, options, self._look(exports, place.file), findings.RESTART)
-        result["findings"] += [dataclasses.asdict(finding) for finding in findings.undone(seen, place.checkout, outcome.boots, name)]
+        late = [*findings.narrowed(exports, seen, name), *findings.undone(seen, place.checkout, outcome.boots, name)]
+        result["findings"] += [dataclasses.asdict(finding) for finding in late]
         return result | done
 
     def _look(self, exports: Exports, path: str) -> look.Seen:
@@ -110,7 +118,7 @@ def _result(exports: Exports, seen: look.Seen, found: list[findings.Finding]) ->
         "changed": False,
         "exports": len(exports),
         "findings": [dataclasses.asdict(finding) for finding in found],
-        "sentinels_ok": bool(seen.folders) and all(folder.sentinel for folder in seen.folders.values()),
+        "sentinels_ok": all(seen.folders.get(f"{export['name']} {place}", look.NOTHING).sentinel for export in exports for place in look.places(export, seen)),
         "markers": seen.marks,
     }
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils import nas
-from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import differences, parse
+from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import differences, narrowing, parse
 
 from .look import Folder, Seen, places
 
@@ -256,6 +256,13 @@ def gone(exports: Iterable[Mapping[str, Any]], seen: Seen, host: str) -> list[st
             text = f"{path} was exported before, and its sentinel is gone: a disk is probably not mounted."
             found.append(f"{host}, export {export['name']}: {text} Mount it; if the folder is right as it is, run {command}.")
     return found
+
+
+def narrowed(exports: Iterable[Mapping[str, Any]], seen: Seen, host: str) -> list[Finding]:
+    """What clients lose by the file that a rebuild writes, compared with the one that is there."""
+    before = [entry for entry in parse(seen.module or "") if entry.path.startswith("/")]
+    after = [entry for export in exports for entry in parse(nas.exports_line(export))]
+    return [Finding(None, "warning", f"{host}: {text}", "export") for text in narrowing(before, after, seen.clients)]
 
 
 def undone(seen: Seen, checkout: str, boots: str, host: str) -> Iterable[Finding]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils import nas
 from ansible_collections.homelab.immich.plugins.module_utils.linux.exports import Entry, parse
-from ansible_collections.homelab.immich.plugins.module_utils.linux.look import DISKS, PROPERTIES, datasets, mounts
+from ansible_collections.homelab.immich.plugins.module_utils.linux.look import DISKS, PROPERTIES, clients, datasets, mounts
 
 PATTERN = re.compile(r"[/*?@]")  # a client that is no host name: a network, everybody, a pattern, a netgroup
 MEDIA_FOLDERS = ("backups", "encoded-video", "library", "profile", "thumbs", "upload")
@@ -39,6 +39,9 @@ for host in $hosts; do # mountd keeps a host by its canonical name
     getent ahosts "$host" | while read -r address kind kept; do
         if [ -n "$kept" ]; then tell "host $host" "$kept"; fi
     done
+done
+for file in "$root"/proc/fs/nfsd/clients/*/info; do
+    show "client $file" "$file"
 done
 cat "$root/proc/net/tcp" "$root/proc/net/tcp6" 2>/dev/null | grep -E '^ *[0-9]+: [0-9A-F]+:0801 [0-9A-F]+:0000 0A' | say listens
 if [ -e "$root/etc/systemd/system/nixos-upgrade.timer" ]; then
@@ -82,6 +85,9 @@ class Folder:
     real: str
 
 
+NOTHING = Folder(0, 0, 0, False, False, "")
+
+
 @dataclasses.dataclass
 class Seen:
     """What a NixOS host has."""
@@ -91,6 +97,7 @@ class Seen:
     hosts: dict[str, str] = dataclasses.field(default_factory=dict)  # the canonical name of a client
     kernel: list[Entry] = dataclasses.field(default_factory=list)
     files: list[Entry] = dataclasses.field(default_factory=list)
+    clients: list[tuple[str, str]] = dataclasses.field(default_factory=list)  # connected now: address, name
     mounts: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)  # place, file system, source
     mount_lines: list[str] = dataclasses.field(default_factory=list)  # the same, as the kernel prints them
     module: str | None = None  # the text of our file there
@@ -135,6 +142,7 @@ def read_host(printed: str) -> Seen:
         hosts={key.removeprefix("host "): names[0] for key, names in found.items() if key.startswith("host ")},
         kernel=parse("\n".join(found.get("kernel", []))),
         files=files,
+        clients=clients("\n".join(lines) for key, lines in found.items() if key.startswith("client ")),
         mounts=mounts("\n".join(found.get("mount", []))),
         mount_lines=found.get("mount", []),
         module="".join(f"{line}\n" for line in found["module"]) if "module" in found else None,

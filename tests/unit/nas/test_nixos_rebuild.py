@@ -289,6 +289,19 @@ def test_a_sentinel_that_cannot_be_made(host, run):
     assert result["failed"] and "mkdir: " in result["msg"] and result["msg"].endswith("Correct that, then run again.")
 
 
+def test_clients_that_lose_something_are_named(host, run):
+    run()
+    info = host.root / "proc/fs/nfsd/clients/7/info"
+    info.parent.mkdir(parents=True)
+    info.write_text('clientid: 0x1\naddress: "10.1.2.3:945"\nname: "Linux NFSv4.2 node1"\n')
+    for check in (True, False):
+        (message,) = [found["message"] for found in run(check=check, exports=[images(host, access="ro")])["findings"] if "fewer" in found["message"]]
+        says = f"cardinal: {host.tank}/Images is exported to fewer than before: 10.0.0.0/8 may not write any more."
+        assert message == f"{says} Connected now: 10.1.2.3 (Linux NFSv4.2 node1)."
+    (message,) = [found["message"] for found in run(exports=[])["findings"] if "fewer" in found["message"]]
+    assert "10.0.0.0/8 may not mount it any more." in message and host.etab == ""
+
+
 def test_a_nightly_upgrade_from_elsewhere_is_named(host, run):
     units = host.root / "etc/systemd/system"
     units.mkdir(parents=True)
