@@ -16,7 +16,7 @@ description:
 positional: provider
 options:
   _input:
-    description: The variable C(nas_exports). SMB shares are left out, for their folder is not known.
+    description: The variable C(nas_exports). Of SMB shares the folder is not known, so their commands are for a shell that is in it.
     type: list
     elements: dict
     required: true
@@ -48,7 +48,7 @@ from ansible_collections.homelab.immich.plugins.module_utils import nas
 
 def sentinel_commands(exports: list[dict[str, Any]], provider: str) -> list[str]:
     """Say how to make the sentinels of a NAS by hand."""
-    return [command for export in exports if nas.normalise(export)["protocol"] == "nfs" for command in nas.sentinel_commands(export, provider)]
+    return [command for export in exports for command in nas.sentinel_commands(export, provider)]
 
 
 class FilterModule:

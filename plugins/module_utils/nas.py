@@ -254,6 +254,8 @@ def _below(root: str, export: Mapping[str, Any]) -> list[str]:
 
 def sentinel_commands(export: Mapping[str, Any], provider: str = "none") -> list[str]:
     """What a person runs on the NAS to make the sentinels, where nobody else can. With ZFS, only where the dataset is mounted."""
+    if export.get("protocol") == "smb":  # which folder that is, the NAS alone knows
+        return [f"mkdir -p {shlex.quote(place)}  # in the folder of the share {export['share']}" for place in _guards(export)]
     root, name, dataset = nfs_path(export, provider), sentinel_path(export), export.get("dataset")
     if not dataset:
         return [f"sudo mkdir -p {shlex.quote(f'{place}/{name}')}" for place in (root, *_below(root, export))]
@@ -267,6 +269,11 @@ def sentinel_commands(export: Mapping[str, Any], provider: str = "none") -> list
         f"if findmnt -no SOURCE -T {shlex.quote(folder)} | grep -qFx {shlex.quote(dataset)}; then sudo mkdir -p {shlex.quote(f'{folder}/{name}')}; fi"
         for folder in folders
     ]
+
+
+def _guards(export: Mapping[str, Any]) -> list[str]:
+    """The sentinels relative to the root of an export."""
+    return [f"{folder}{sentinel_path(export)}" for folder in ("", *(f"{subpath}/" for subpath in normalise(export)["subpaths"]))]
 
 
 def client_network(client: Any) -> str:

@@ -119,6 +119,7 @@ class Look:
 
     def __init__(self, name: str, timeout: int):
         self._name, self._timeout = name, timeout
+        self._unreachable: set[str] = set()
         self.findings: list[dict[str, str]] = []
 
     def export(self, export: dict[str, Any], address: str, users: list[dict[str, Any]]) -> dict[str, Any]:
@@ -128,6 +129,8 @@ class Look:
             if not _answers(address, SMB_PORT, self._timeout):
                 self._say(export, f"{address} does not answer on port {SMB_PORT} (SMB) from here. Look whether it runs, and whether the nodes reach it")
             return seen
+        if address in self._unreachable:
+            return seen  # said of an export before
         try:
             with nfs4.Server(address, nfs4.PORT, self._timeout) as server:
                 server.ping()
@@ -137,6 +140,7 @@ class Look:
                     return seen | self._folders(server, export, users)
                 self._say(export, f"{address} answers, but cannot be looked into: it speaks NFSv4.1 and later only")
         except nfs4.NfsError as error:
+            self._unreachable.add(address)
             self._say(export, f"{address} {error}, seen from here. Look whether NFS runs there, and whether the nodes reach it")
         return seen
 

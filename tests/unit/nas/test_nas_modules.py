@@ -148,6 +148,14 @@ def test_somebody_who_says_nothing_or_is_not_there(look):
     assert seen["exports"][0]["seen"] is False and seen["exports"][0]["sentinel"] is None
 
 
+def test_a_nas_that_is_not_there_is_waited_for_once(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr(nfs4, "_connect", lambda address, *_rest: asked.append(address) or (_ for _ in ()).throw(nfs4.NfsError("does not answer")))
+    exports = [PHOTOS, PHOTOS | {"name": "videos", "path": "/volume1/videos"}, PHOTOS | {"name": "far", "path": "/far", "address": "192.0.2.41"}]
+    seen = run("nas_export_info", {"name": "unas", "address": "192.0.2.40", "exports": exports})
+    assert asked == ["192.0.2.40", "192.0.2.41"] and len(seen["warned"]) == 2 and [export["seen"] for export in seen["exports"]] == [False] * 3
+
+
 def test_of_a_share_no_more_is_seen_than_its_port(look):
     smb = {"name": "k8s", "protocol": "smb", "share": "k8s"}
     with socket.create_server(("127.0.0.1", 0)) as server:

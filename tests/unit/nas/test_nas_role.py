@@ -120,6 +120,7 @@ def test_others_are_named(run):
     assert known["unas"]["skipped"] == "k8s, photos cannot be looked into from here" and known["unas"]["sentinels_ok"] is False
     assert "unas, export k8s: 127.0.0.1 does not answer on port 445 (SMB) from here." in output
     assert known["unas"]["next"] == [
+        "mkdir -p .immich-guard/k8s  # in the folder of the share k8s",
         "sudo mkdir -p '/volume1/my photos/.immich-guard/photos'",
         "sudo mkdir -p '/volume1/my photos/family/.immich-guard/photos'",
     ]
