@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import CONNECTION_SPEC
-from ansible_collections.homelab.immich.rehearsal.immich.faults import Faults
+from ansible_collections.homelab.immich.rehearsal.immich import faults
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
 from module_runner import Result, Run
 
@@ -57,14 +58,14 @@ def sentence(result: Result, url: str, *words: str) -> None:
     assert not [word for word in ("Traceback", "Error(", "<html", "urllib", "http.client", "aiohttp") if word in message], message
 
 
-FAULTS: dict[str, tuple[Callable[[Faults], None], tuple[str, ...]]] = {
-    "reset": (lambda faults: faults.reset(FOR_EVER), ("the connection broke off; check the address",)),
-    "reset in the middle": (lambda faults: faults.reset_in_body(FOR_EVER), ("the answer broke off; check the address",)),
-    "truncated": (lambda faults: faults.truncated(FOR_EVER), ("bytes that are not JSON; check that url is",)),
-    "502": (lambda faults: faults.bad_gateway(FOR_EVER), ("answered 502 with a web page; the server is starting",)),
-    "web page": (lambda faults: faults.html(FOR_EVER), ("answered a web page; check that url is", "no login page")),
-    "redirect": (lambda faults: faults.redirect("https://login.example.net/?token=abc", FOR_EVER), ("a redirect to https://login.example.net, which",)),
-    "429": (lambda faults: faults.too_many_requests(3600, FOR_EVER), ("answered 429", "asks to wait 3600 seconds; try again then")),
+FAULTS: dict[str, tuple[Callable[[faults.Faults], None], tuple[str, ...]]] = {
+    "reset": (lambda server: server.reset(FOR_EVER), ("the connection broke off; check the address",)),
+    "reset in the middle": (lambda server: server.reset_in_body(FOR_EVER), ("the answer broke off; check the address",)),
+    "truncated": (lambda server: server.truncated(FOR_EVER), ("bytes that are not JSON; check that url is",)),
+    "502": (lambda server: server.bad_gateway(FOR_EVER), ("answered 502 with a web page; the server is starting",)),
+    "web page": (lambda server: server.html(FOR_EVER), ("answered a web page; check that url is", "no login page")),
+    "redirect": (lambda server: server.redirect("https://login.example.net/?token=abc", FOR_EVER), ("a redirect to https://login.example.net, which",)),
+    "429": (lambda server: server.too_many_requests(3600, FOR_EVER), ("answered 429", "asks to wait 3600 seconds; try again then")),
 }
 
 
@@ -78,6 +79,31 @@ def test_a_fault_that_stays_is_told_in_one_sentence(immich: Immich, name: str, f
     sentence(result, immich.server.url, *words)
     assert immich.key not in result.output and "token=abc" not in result.output
     assert time.monotonic() - started < 5 and len(immich.server.requests) <= 10
+
+
+@pytest.fixture
+def through_the_cluster(server: Server, tmp_path: Path) -> dict[str, Any]:
+    """Options that reach the same server through the Kubernetes API."""
+    entries = {"clusters": [{"name": "c", "cluster": {"server": server.url}}], "contexts": [{"name": "homelab", "context": {"cluster": "c"}}]}
+    (tmp_path / "kubeconfig").write_text(json.dumps(entries))
+    return {"url": None, "kubeconfig": str(tmp_path / "kubeconfig"), "context": "homelab"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_behind_the_service_proxy_is_told_alike(immich: Immich, through_the_cluster: dict[str, Any], fault: str) -> None:
+    spoil, words = FAULTS[fault]
+    spoil(immich.server.faults)
+    result = immich.run("library_info", **through_the_cluster)
+    sentence(result, f"{immich.server.url}/api/v1/namespaces/immich/services/immich-server:2283/proxy/api/", *words)
+    assert immich.key not in result.output and len(immich.server.requests) <= 10
+
+
+def test_an_answer_that_comes_too_late_through_the_service_proxy(
+    immich: Immich, through_the_cluster: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CONNECTION_SPEC, "timeout", {"type": "float"})
+    immich.server.faults.slow_headers(0.3, FOR_EVER)
+    sentence(immich.run("library_info", timeout=0.1, **through_the_cluster), immich.server.url, "no answer within 0.1 s")
 
 
 @each_module
@@ -165,6 +191,27 @@ def test_what_may_have_been_done_is_not_done_again(writing: Immich, name: str, h
     getattr(writing.server.faults, how)(on=call)
     sentence(writing.run(name, **options(how)), writing.server.url, *(["whether it was done is not known"] if how.startswith("reset") else []))
     assert sent(writing.server, call) == 1
+
+
+@pytest.mark.parametrize("how", ["reset_in_body", "reset", "bad_gateway", "truncated"])
+def test_what_may_have_been_done_through_the_service_proxy_is_not_done_again(writing: Immich, through_the_cluster: dict[str, Any], how: str) -> None:
+    options, call = WRITES["library"]
+    getattr(writing.server.faults, how)(on=call)
+    sentence(writing.run("library", **options(f"proxied {how}"), **through_the_cluster), writing.server.url)
+    assert sent(writing.server, call) == 1
+
+
+@pytest.mark.parametrize("name", ["database_backup", "library_scan", "queue"])
+def test_a_server_that_goes_while_it_is_waited_for_is_told_with_what_was_done(writing: Immich, name: str) -> None:
+    options, call = WRITES[name]
+
+    async def gone(request: Any, handler: Any) -> Any:
+        return faults.cut(request) if sent(writing.server, call) else await handler(request)
+
+    writing.server.faults.add(gone, FOR_EVER, "GET /api/queues$")
+    result = writing.run(name, **options("") | {"wait": True})
+    sentence(result, writing.server.url, "Could not read the queues", "broke off; check the address and that the server is running. Done before that: ")
+    assert result.data["changed"]
 
 
 @pytest.mark.parametrize("name", WRITES)
