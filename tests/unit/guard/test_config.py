@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a guard is told."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, ConfigError, Limits, allowed, libraries, seconds
+
+
+@pytest.mark.parametrize(
+    ("limit", "base", "number"), [("1%", 40, 1), ("1%", 41_203, 413), ("0%", 40, 0), ("0.5%", 1000, 5), ("100", 40, 100), ("0", 9, 0), ("1%", 0, 0)]
+)
+def test_how_many_may_go(limit: str, base: int, number: int) -> None:
+    assert allowed(limit, base) == number
+
+
+@pytest.mark.parametrize(("text", "number"), [("90s", 90), ("10m", 600), ("26h", 93_600), ("2d", 172_800), ("0", 0), (0, 0)])
+def test_times(text: Any, number: int) -> None:
+    assert seconds("settle", text) == number
+
+
+@pytest.mark.parametrize(
+    ("hours", "quiet", "loud"),
+    [("22:00-06:00", ["22:00", "23:59", "00:00", "05:59"], ["06:00", "12:00", "21:59"]), ("08:00-10:00", ["08:00", "09:59"], ["07:59", "10:00", "23:00"])],
+)
+def test_quiet_hours_go_past_midnight(hours: str, quiet: list[str], loud: list[str]) -> None:
+    read = Limits.read({"name": "x", "scan": {"quiet_hours": hours}}).quiet_hours
+    assert read and all(read.covers(datetime.time.fromisoformat(time)) for time in quiet)
+    assert not any(read.covers(datetime.time.fromisoformat(time)) for time in loud)
+
+
+def test_an_entry_of_the_inventory_is_read_as_it_is() -> None:
+    entries = [
+        {"name": "A", "owner": "Me@example.net", "import_paths": ["/mnt"], "scan": {"schedule": "0 3 * * *", "max_removed": 5, "settle": "10m"}},
+        {"name": "B", "owner": "me@example.net", "state": "absent"},
+        {"name": "C", "owner": "me@example.net"},
+    ]
+    first, last = libraries(entries)
+    assert (first.name, first.owner, first.max_removed, first.settle) == ("A", "me@example.net", "5", 600)
+    assert (last.name, last.max_removed, last.min_files) == ("C", "1%", 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"memory": "x"}, "give the absolute path of a folder"),
+        ({"view": "both"}, "it is server .ask Immich. or mount"),
+        ({"sentinels": ("photos",)}, "'photos' in sentinels or folders is not absolute"),
+        ({"accept": {"A": "many"}}, "write the number that the refusal named"),
+        ({"accept": {"A": True}}, "write the number that the refusal named"),
+    ],
+)
+def test_what_cannot_be_is_told(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Config(**{"memory": "/m", **given})
