@@ -43,7 +43,7 @@ def parse_size(size: str) -> int | None:
     if size.strip() == UNLIMITED:
         return None
     if match is None:
-        raise ValueError(f"{size!r} is not a size; write bytes, a size like 200Gi or 200G, or {UNLIMITED}")
+        raise ValueError(f"quota {size!r} is not a size; write bytes, a size like 200Gi or 200G, or {UNLIMITED}")
     return int(float(match[1]) * _UNITS[match[2]]) if "." in match[1] else int(match[1]) * _UNITS[match[2]]
 
 

@@ -78,7 +78,7 @@ def test_a_play_sets_a_server_up_and_shows_no_secret(checkout: Path, tmp_path: P
         user = {"email": "admin@example.net", "password": ADMIN, "users": [{"email": "mum@example.net", "quota": "1Ti"}]}
         before = len(immich.mutations)
         code, output = run(checkout, tmp_path, [plays[0] | {"tasks": [{"homelab.immich.user": user}]}], "--check")
-        assert code == 0 and "changed=1" in output and "quota: 1Ti" in output, output
+        assert code == 0 and "changed=1" in output and "quota: 1099511627776" in output, output
         assert len(immich.mutations) == before
 
 
