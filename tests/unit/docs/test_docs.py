@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
 import yaml
 
 
@@ -44,3 +49,28 @@ def test_every_link_of_a_page_and_every_target_that_it_names_exist(checkout):
 def test_every_page_is_linked_in_the_readme(checkout):
     readme = (checkout / "README.md").read_text()
     assert [page.name for page in checkout.glob("docs/*.md") if f"](docs/{page.name})" not in readme] == []
+
+
+@pytest.mark.parametrize("kind", ["module", "lookup", "filter"])
+def test_ansible_doc_shows_a_complete_page_for_each(checkout, kind):
+    folder = checkout / "plugins" / {"module": "modules"}.get(kind, kind)
+    names = sorted(f"homelab.immich.{path.stem}" for path in folder.glob("*.py"))
+    command = [Path(sys.executable).with_name("ansible-doc"), "--json", "-t", kind, *names]
+    shown = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    assert shown.stderr == ""
+    pages = json.loads(shown.stdout)
+    assert sorted(pages) == names
+    for name, page in pages.items():
+        assert page["doc"]["short_description"] and page["doc"]["description"] and page["doc"]["author"] and page["doc"]["version_added"], name
+        assert page["examples"].strip() and page["return"], f"{name}: EXAMPLES or RETURN is missing"
+        documented = [*options(page["doc"].get("options") or {}), *options(page["return"])]
+        assert [path for path, option in documented if not (option.get("description") and option.get("type"))] == [], name
+        if kind == "module":
+            assert {"check_mode", "diff_mode"} <= set(page["doc"].get("attributes") or {}), f"{name} does not say whether it has a check mode"
+
+
+def options(found, above=""):
+    """Every option or returned value with its path, those inside others too."""
+    for name, option in found.items():
+        yield f"{above}{name}", option
+        yield from options(option.get("suboptions") or option.get("contains") or {}, f"{above}{name}.")
