@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC1091,SC2154,SC3067
 # The module file, nixos-rebuild, and the way back, in one go on the NAS: it also ends well when the connection does not last.
 # Before it stand say(), tell(), root, and what the caller gives: checkout file text lines clients configuration intent check.
 trap '' HUP PIPE

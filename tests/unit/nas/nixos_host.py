@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 # What is built depends on what the checkout says and, for a flake in git, on what git tracks there.
@@ -131,6 +132,12 @@ class Host:
         found = file.read_text().splitlines()
         file.write_text("")
         return found
+
+    def wait_for(self, call: str) -> None:
+        """Until that has been called, at most half a minute."""
+        end = time.monotonic() + 30
+        while call not in (self.root / "calls").read_text() and time.monotonic() < end:
+            time.sleep(0.02)
 
     def play(self, what: str) -> None:
         """What goes wrong next: build, early (before the new generation), units (some fail), deaf (nothing is exported),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +21,8 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
-from ansible_collections.homelab.immich.plugins.action.nixos_nfs_export import ActionModule
+from ansible_collections.homelab.immich.plugins.action import nixos_nfs_export
+from ansible_collections.homelab.immich.plugins.plugin_utils.nixos import module, rebuild
 
 from .nixos_host import Host
 
@@ -87,7 +90,7 @@ def run(host: Host, monkeypatch):
         context = PlayContext()
         connection = connection_loader.get("local", context)
         try:
-            return ActionModule(task, connection, context, loader, Templar(loader), None).run(task_vars={})
+            return nixos_nfs_export.ActionModule(task, connection, context, loader, Templar(loader), None).run(task_vars={})
         except AnsibleActionFail as error:
             return {"failed": True, "changed": False, "msg": str(error)}
 
@@ -210,6 +213,21 @@ def test_a_first_run_that_fails_leaves_nothing_behind(host, run, failure):
     assert not host.file.exists() and not (host.tank / "Images/.immich-guard").exists()
 
 
+@pytest.mark.parametrize(("failure", "exported"), [("quiet", True), ("deaf", False)])
+def test_a_connection_that_breaks_leaves_nothing_half_done(host, failure, exported):
+    """The shell loses its terminal and its output at once, and goes on to the end."""
+    host.play(failure)
+    place = rebuild.Place(str(host.checkout), str(host.file))
+    script = rebuild.rebuild_script(place, module.render([images(host)], "cardinal"), [images(host)], {}, check=False)
+    before = host.running
+    shell = subprocess.Popen(["sh", "-c", script], env=os.environ | host.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    shell.stdout.close()
+    host.wait_for("nixos-rebuild build")
+    shell.send_signal(signal.SIGHUP)
+    assert shell.wait(60) == (0 if exported else 1)
+    assert (host.etab != "", host.file.exists(), host.running != before) == (exported, exported, exported)
+
+
 def test_a_way_back_that_fails_is_said_loudly(host, run):
     host.play("trap")
     result = run()
@@ -302,14 +320,19 @@ def test_clients_that_lose_something_are_named(host, run):
     assert "10.0.0.0/8 may not mount it any more." in message and host.etab == ""
 
 
-def test_a_nightly_upgrade_from_elsewhere_is_named(host, run):
+@pytest.mark.parametrize("flake", ["git+https://forge.example.net/me/homelab.git", "CHECKOUT", ""])
+def test_a_nightly_upgrade_from_elsewhere_is_named(host, run, flake):
     units = host.root / "etc/systemd/system"
     units.mkdir(parents=True)
     (units / "nixos-upgrade.timer").write_text("")
     (units / "nixos-upgrade.service").write_text(f"[Service]\nExecStart={host.root}/start \n")
-    (host.root / "start").write_text("nixos-rebuild switch --refresh --flake git+https://forge.example.net/me/homelab.git --upgrade\n")
-    (message,) = [found["message"] for found in run()["findings"] if "nixos-upgrade" in found["message"]]
-    assert "rebuilds it from git+https://forge.example.net/me/homelab.git" in message and "Set nas_nixos_mode: flake" in message
+    option = f"--flake {flake}".replace("CHECKOUT", f"{host.checkout}#cardinal") if flake else ""
+    (host.root / "start").write_text(f"nixos-rebuild switch {option} --upgrade\n")
+    found = [found["message"] for found in run()["findings"] if "nixos-upgrade" in found["message"]]
+    if flake.startswith("git"):
+        assert f"rebuilds it from {flake}, which knows nothing of {host.checkout}" in found[0] and "Set nas_nixos_mode: flake" in found[0]
+    else:
+        assert found == []
 
 
 def test_a_system_that_the_next_start_does_not_take_is_named(host, run):
@@ -328,6 +351,17 @@ def test_paths_and_clients_of_every_kind(host, run):
     assert not result.get("failed"), result["msg"]
     assert result["sentinels_ok"] and host.etab.count("my\\040photos\\040\\0502024\\051\t") == 3
     assert not run(exports=[{"name": "odd", "path": str(odd), "clients": ["node1.example.net", "*.lan", "2001:db8::/64"]}])["changed"]
+
+
+def test_the_port_is_tried_from_here(host, run, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(nixos_nfs_export, "NFS_PORT", server.getsockname()[1])
+        assert run(address="127.0.0.1")["findings"] == []
+    (found,) = run(address="127.0.0.1")["findings"]
+    assert found["severity"] == "warning" and "Look at networking.firewall on it (allowedTCPPorts = [ 2049 ])" in found["message"]
+    with socket.create_server(("127.0.0.2", 0)) as server:  # the address that an export names
+        monkeypatch.setattr(nixos_nfs_export, "NFS_PORT", server.getsockname()[1])
+        assert run(address="127.0.0.1", exports=[images(host, address="127.0.0.2")])["findings"] == []
 
 
 def test_the_documented_examples(host, play):
