@@ -126,6 +126,9 @@ class Client:
         """End the session that login() opened, so that sessions do not pile up in the account."""
         if self._token is None:
             return
+        if self._maintenance_token:
+            self.warnings.append("The session stays open, for in maintenance mode the server ends none; an api_key leaves no session behind.")
+            return
         try:
             self.post("/auth/logout", doing="end the session")
         except ImmichError as error:

@@ -43,6 +43,15 @@ def test_there_and_back_again(immich: Any) -> None:
     assert not immich.run("maintenance", enabled=False, token=started["token"]).changed
 
 
+def test_a_session_that_started_it_cannot_be_ended(immich: Any) -> None:
+    if immich.server.running.version < (2, 3, 0):
+        assert immich.log_in("maintenance", enabled=True).failed and not immich.db["sessions"]
+        return
+    started = immich.log_in("maintenance", enabled=True)
+    assert started.changed and any("an api_key leaves no session behind" in warning for warning in started.warnings)
+    assert not [request for request in immich.server.requests if request.path.endswith("/logout")]
+
+
 def test_the_login_page_is_where_people_see_the_server() -> None:
     assert server.login_url({"externalDomain": "https://photos.example.net"}, None, "t") == "https://photos.example.net/maintenance?token=t"
     assert server.login_url({"externalDomain": ""}, "https://photos.example.net/api/", "t") == "https://photos.example.net/maintenance?token=t"
