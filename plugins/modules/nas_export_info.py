@@ -32,7 +32,8 @@ options:
     required: true
   users:
     description:
-      - Who mounts which export, by the name of the export. A list of dictionaries with C(uid), C(gid), C(write) and, for a folder of the export, C(subpath).
+      - Who mounts which export, by the name of the export. A list of dictionaries with C(uid), C(gid), C(groups), C(write) and, for a folder of the export,
+        C(subpath). No more than 16 groups reach an NFS server.
       - The filter P(homelab.immich.export_users#filter) makes it from C(immich_volumes) and C(immich_run_as).
     type: dict
     default: {}
@@ -151,7 +152,7 @@ class Look:
         allowed = []
         seen: dict[str, Any] = {}
         for user in users or [{"uid": numbers[0], "gid": numbers[1]}]:
-            who = nfs4.Identity(user.get("uid") or 0, user.get("gid") or 0)
+            who = nfs4.Identity(user.get("uid") or 0, user.get("gid") or 0, tuple(user.get("groups") or ())[:16])
             path = f"{root.rstrip('/')}/{user['subpath']}" if user.get("subpath") else root
             status, folder = server.look(path, who)
             problem = self._problem(server, path, who, status, folder, bool(user.get("write")))
@@ -163,7 +164,7 @@ class Look:
         return seen | ({"sentinel": self._sentinels(server, export, allowed[0])} if allowed else {})
 
     def _problem(self, server: nfs4.Server, path: str, who: nfs4.Identity, status: int, folder: nfs4.Folder | None, write: bool) -> str | None:
-        pod = f"a pod with {who.uid}:{who.gid}"
+        pod = f"a pod with {who.uid}:{who.gid}" + (f" and the groups {', '.join(map(str, who.groups))}" if who.groups else "")
         if folder:
             belongs = f"it belongs to {folder.owner or '?'}:{folder.group or '?'}" + ("" if folder.mode is None else f", mode {folder.mode & 0o7777:04o}")
             if not folder.read:

@@ -91,6 +91,13 @@ def test_each_user_looks_for_itself_and_a_subpath_is_a_folder_below(look):
     assert seen["exports"][0]["sentinel"] is True
 
 
+def test_supplemental_groups_count(look):
+    user = POD | {"uid": 5000, "gid": 5000, "groups": [7, 1000]}
+    with Nfs4({"/volume1/photos": MINE, GUARD: Folder()}) as server:
+        assert look(server.port, user)["findings"] == []
+        assert "a pod with 5000:5000 and the groups 7 may not read" in look(server.port, user | {"groups": [7]})["warned"][0]
+
+
 def test_without_a_user_the_declared_owner_looks(look):
     owned = PHOTOS | {"owner": {"user": 1000, "group": 1000}}
     with Nfs4({"/volume1/photos": Folder(1000, 1000, 0o700), GUARD: Folder()}) as server:
