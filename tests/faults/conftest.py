@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.guard import run as
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, Limits
 from ansible_collections.homelab.immich.plugins.module_utils.guard.report import Report
 from ansible_collections.homelab.immich.plugins.module_utils.guard.run import Guard
+from ansible_collections.homelab.immich.plugins.module_utils.guard.state import Busy
 from ansible_collections.homelab.immich.plugins.module_utils.guard.views import view_of
 from ansible_collections.homelab.immich.plugins.module_utils.immich import client as immich_client
 from ansible_collections.homelab.immich.plugins.module_utils.immich import settings
@@ -82,6 +85,8 @@ class Home:
         self.set(**{"library.scan.enabled": False})
         self.limits: dict[str, Any] = {}
         self.accept: dict[str, int] = {}
+        self.clock = datetime.timedelta()
+        self.others = ExitStack()
 
     # -- the guard
 
@@ -96,8 +101,13 @@ class Home:
             media="/data",
             accept=self.accept,
         )
-        guard = Guard(api, view_of(config, api), config, check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001))
-        with guard.state.alone():
+        now = datetime.datetime.now(datetime.UTC) + self.clock
+        guard = Guard(api, view_of(config, api), config, check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001), now=lambda: now)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(guard.state.alone())
+            except Busy as reason:
+                return Report("NAS photos", EMAIL, "later", str(reason))
             limits = Limits.read({"name": "NAS photos", "owner": EMAIL, "scan": self.limits})
             try:
                 guard.learn([limits])

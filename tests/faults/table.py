@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
 
 from .conftest import CHILD, FOLDERS, PHOTOS, Home
 
@@ -130,6 +133,14 @@ def busy(home: Home) -> None:
     home.admin.post(f"/libraries/{home.library}/scan", doing="scan")
 
 
+def other_guard(home: Home) -> None:
+    home.others.enter_context(State(str(home.memory)).alone())
+
+
+def clock_jump(home: Home) -> None:
+    home.clock = datetime.timedelta(days=365)
+
+
 def restart(home: Home) -> None:
     home.server.restart()
 
@@ -180,6 +191,8 @@ FAULTS = (
     Fault("the key is revoked", Seen("failed", "Invalid API key"), Seen("failed", "Invalid API key"), revoke, mend=new_key),
     Fault("the key is revoked in the middle of the scan", Seen("failed", "lost sight of"), Seen("failed", "lost sight of"), during=revoke, mend=new_key),
     Fault("the server is busy with a library", Seen("later", "busy"), Seen("later", "busy"), busy),
+    Fault("another guard is at work", Seen("later", "another guard"), Seen("later", "another guard"), other_guard, mend=lambda home: home.others.close()),
+    Fault("the clock jumps by a year", Seen("scanned", "done"), Seen("scanned", "done"), clock_jump),
     Fault("the server restarts in the middle of the scan", Seen("failed", "did not go through"), Seen("failed", "did not go through"), during=restart),
     Fault("the trash is off", Seen("scanned", "done"), Seen("scanned", "done"), no_trash),
     Fault("the trash keeps for three days only", Seen("scanned", "done"), Seen("scanned", "done"), short_trash),

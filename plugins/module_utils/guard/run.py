@@ -76,6 +76,7 @@ class Guard:
         report.before = before
         if self._scanned_by_others(library, limits, report):
             return None
+        self._hold(report)
         self.checks.trash(report)
         if total:
             self.checks.backup(limits)
@@ -117,6 +118,22 @@ class Guard:
         if report.outcome == "braked" and not self._check_mode:
             self.state.remember(library["id"], self._facts(library, report.before or {}))
         return True
+
+    def _hold(self, report: Report) -> None:
+        """While the brake is set, see that it still holds: a person, or a run of site.yml, may have changed the settings since."""
+        memory = self.state.brake()
+        if memory is None or not self._config.brake:
+            return
+        changes: list[Change] = []
+        try:
+            set_brake(self._api, self.state, memory, check_mode=self._check_mode, record=changes.append)
+        except ImmichError as error:
+            report.notes.append(f"Whether the brake still holds is not certain: {error}")
+            return
+        for change in filter(lambda change: change.changed, changes):
+            self._record(change)
+            again = "would be" if self._check_mode else "is"
+            report.notes.append(f"Somebody changed {', '.join(change.after or ())} while the brake is set; it {again} set again. To end it: {RELEASE}.")
 
     def pending(self, begun: dict[str, Any]) -> str:
         """What the scan still waits for; nothing when the queue was seen empty twice. A server that restarts is waited for."""

@@ -118,3 +118,15 @@ def test_two_guards_at_once(immich: Any, photos: Path, options: dict[str, Any]) 
     with State(options["memory"]).alone():
         assert "Another guard is at work with" in immich.run("guarded_scan", **options).message
         assert immich.run("guarded_scan", check=True, **options)["libraries"][0]["outcome"] == "planned"
+
+
+def test_a_brake_that_somebody_undid_is_set_again(immich: Any, photos: Path, options: dict[str, Any]) -> None:
+    immich.run("brake", memory=options["memory"])
+    immich.run("system_config", settings={"library": {"scan": {"enabled": True}}})
+    would = immich.run("guarded_scan", check=True, **options)["libraries"][0]
+    assert "it would be set again" in would["notes"][0] and immich.server.running.config["library"]["scan"]["enabled"] is True
+    (library,) = immich.run("guarded_scan", **options)["libraries"]
+    assert "Somebody changed library.scan.enabled while the brake is set; it is set again." in library["notes"][0]
+    assert immich.server.running.config["library"]["scan"]["enabled"] is False
+    (library,) = immich.run("guarded_scan", **options)["libraries"]
+    assert not [note for note in library["notes"] if "Somebody" in note]

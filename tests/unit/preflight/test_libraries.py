@@ -153,3 +153,22 @@ def test_settings_that_let_immich_scan_on_its_own(homelab: Homelab, key: str) ->
         f"immich_settings.library.{key} would let Immich scan on its own, and an export that is not mounted would then empty its library. "
         "Remove it, and set scan.schedule in immich_libraries."
     ]
+
+
+@pytest.mark.parametrize("option", ["settle", "max_age_of_backup"])
+def test_a_time_without_its_unit(homelab: Homelab, option: str) -> None:
+    homelab.library["scan"][option] = "10"
+    assert homelab.errors() == [
+        f"immich_libraries[0] (NAS photos): scan.{option} is '10'. Write a number and its unit, such as 90s, 10m, 26h or 2d."
+    ]
+    homelab.library["scan"][option] = "10m"
+    assert homelab.errors() == []
+
+
+def test_the_guard_is_told_of_a_library_that_is_not_there(homelab: Homelab) -> None:
+    homelab.photos["immich_scan_only"] = ["NAS photo"]
+    homelab.photos["immich_scan_accept"] = {"NAS photos": "many"}
+    assert homelab.errors() == [
+        "immich_scan_only names NAS photo, and immich_libraries has NAS photos. Did you mean NAS photos?",
+        "immich_scan_accept for NAS photos is many. Write the number that the refusal named.",
+    ]

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
+
+from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError, seconds
 
 from ..model import Host, Inventory, Item, Problem, did_you_mean, listed
 from .volumes import folder_of, media_location, media_volume, parts, server_volumes, within
@@ -102,6 +104,27 @@ def limits(inventory: Inventory) -> Iterator[Problem]:
                 yield library.problem(f"scan.max_removed is {limit}. Write a count such as 100, or a percentage such as 0.5%.", "scan", "max_removed")
 
 
+def guard(inventory: Inventory) -> Iterator[Problem]:
+    """The other limits of a scan, and the libraries that the variables of the guard name."""
+    for host in inventory.instances:
+        names = [str(library.get("name")) for library in host.list("immich_libraries")]
+        for library in host.list("immich_libraries"):
+            for option in ("max_age_of_backup", "settle"):
+                try:
+                    seconds(f"scan.{option}", (library.get("scan") or {}).get(option, "0"))
+                except ConfigError as error:
+                    yield library.problem(str(error).replace("; write", ". Write"), "scan", option)
+        for variable in ("immich_scan_only", "immich_scan_accept"):
+            for name in host.get(variable) or ():
+                if name not in names and host.sound("immich_libraries"):
+                    known = listed(names, "nothing")
+                    yield Problem(host.name, f"{variable} names {name}, and immich_libraries has {known}.{did_you_mean(name, names)}", (variable,))
+        accepted = host.get("immich_scan_accept") or {}
+        for name, number in accepted.items() if isinstance(accepted, Mapping) else ():
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                yield Problem(host.name, f"immich_scan_accept for {name} is {number}. Write the number that the refusal named.", ("immich_scan_accept",))
+
+
 def _paths(host: Host) -> Iterator[tuple[Item, int, str]]:
     for library in host.list("immich_libraries"):
         for index, path in enumerate(library.get("import_paths", [])):
@@ -130,4 +153,4 @@ def _is_media_by_another_name(inventory: Inventory, host: Host, path: str) -> bo
     return folder._replace(parts=folder.parts + below).overlaps(uploads)
 
 
-RULES = (import_paths, no_overlap, owners, unique, limits)
+RULES = (import_paths, no_overlap, owners, unique, limits, guard)
