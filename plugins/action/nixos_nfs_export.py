@@ -78,7 +78,7 @@ class ActionModule(ActionBase):
         text = module.render(exports, name, mountpoints)
         outcome = rebuild.read_outcome(self._shell(rebuild.rebuild_script(place, text, exports, mountpoints, check), options, fails=True))
         if outcome.failed:
-            return _result(exports, seen, before) | {"failed": True, "msg": f"{name}: {outcome.failed}", "log": outcome.log}
+            return _result(exports, seen, before) | {"failed": True, "msg": "\n".join([f"{name}: {outcome.failed}", *outcome.log])}
         missing, script = rebuild.sentinel_script(exports, seen)
         done: dict[str, Any] = {
             "changed": outcome.wrote or outcome.switched or bool(missing),

@@ -141,9 +141,4 @@ next:
   type: list
   elements: str
   sample: ["On cardinal, commit /etc/nixos/immich-exports.nix, or the next pull or upgrade may undo it."]
-log:
-  description: The end of what C(nixos-rebuild) printed.
-  returned: failure of a rebuild
-  type: list
-  elements: str
 """

@@ -71,6 +71,9 @@ elif [ -f "$checkout/configuration.nix" ]; then
 else
     fail "$checkout has neither flake.nix nor configuration.nix. Set nas_nixos_checkout to where one of them is."
 fi
+if [ -e "$checkout/.git" ] && ! command -v git >/dev/null; then
+    fail "$checkout is a git repository, and there is no git. Install it: programs.git.enable = true."
+fi
 git=yes
 top=$(git -c safe.directory='*' -C "$checkout" rev-parse --show-toplevel 2>/dev/null) || top=$checkout git=no
 case $file in "$top"/*) ;; *) fail "$file is not in $top, where the configuration is. Correct nas_nixos_path." ;; esac
@@ -103,8 +106,9 @@ target=$work${file#"$top"}
 if ! cmp -s "$scratch/new" "$target"; then
     if [ "$check" != yes ]; then written=yes; fi
     if [ "$had" = yes ]; then like=$scratch/before; else like=$checkout; fi
-    if ! { cp "$scratch/new" "$target.new" && chmod 0644 "$target.new" && chown --reference="$like" "$target.new" && mv "$target.new" "$target"; } 2>>"$log"; then
-        rm -f "$target.new"
+    new=$target.new
+    if ! { cp "$scratch/new" "$new" && chmod 0644 "$new" && chown --reference="$like" "$new" && mv "$new" "$target"; } 2>>"$log"; then
+        rm -f "$new"
         fail "$file could not be written. Look at the folder and the disk it is on."
     fi
     tell wrote "$file"

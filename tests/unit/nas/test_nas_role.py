@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.homelab.immich.plugins.module_utils import nas
 from ansible_collections.homelab.immich.rehearsal.truenas.testing import API_KEY, IMMICH, PHOTOS, USER, Server
 
 PLAY = """
@@ -166,7 +167,7 @@ def test_nixos_in_a_file_of_somebody_else(run, tmp_path):
 def test_nixos_of_a_reference_homelab(run, reference, tmp_path):
     """The group nas of that inventory, as it stands: the checkout is in the home of whoever runs it."""
     hosts = yaml.safe_load((reference / "design/inventories/nixos-argocd.yml").read_text())["all"]["children"]["nas"]["hosts"]
-    assert hosts["cardinal"]["nas_provider"] == "nixos"
+    assert [problem for export in hosts["cardinal"]["nas_exports"] for problem in nas.problems(export, "nixos")] == []
     folder = tmp_path / "home/src/homelab/nixos/hosts/cardinal"
     folder.mkdir(parents=True)
     output, known = run(hosts)

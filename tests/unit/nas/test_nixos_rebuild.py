@@ -147,7 +147,8 @@ def test_a_failure_is_shown_with_what_nixos_rebuild_says(host, play):
     host.play("build")
     output, result = play()
     assert result == {} and "failed=1" in output
-    assert "cardinal: nixos-rebuild build fails, so nothing was switched." in output and "error: undefined variable 'nfz'" in output
+    says = "cardinal: nixos-rebuild build fails, so nothing was switched. Correct what it says.\n$ nixos-rebuild build --no-flake"
+    assert says in output and "\nerror: undefined variable 'nfz'" in output
 
 
 def test_a_flake_is_found_and_its_configuration_named(host, run):
