@@ -24,7 +24,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "home
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "debootstrap": "debootstrap", "mke2fs": "e2fsprogs", "ssh": "openssh-client"}
 # multi-threaded TCG panics this kernel
 ACCELERATORS = {"kvm": "-accel kvm -cpu host -smp 2", "tcg": "-accel tcg,thread=single -cpu max -smp 1"}
-BOOT_SECONDS = {"kvm": 60, "tcg": 300}
+BOOT_SECONDS = {"kvm": 60, "tcg": 600}
 SILENT_SECONDS = 15  # without a word on the console
 PROGRESS_SECONDS = 20
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -71,7 +71,7 @@ class Machine:
         self.port = int((work / "port").read_text()) if self.found else _free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.options = ["-i", str(folder / "key"), "-o", f"UserKnownHostsFile={folder / 'known_hosts'}", "-o", "HostKeyAlias=nas"]
-        self.options += ["-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5", "-F", "none"]
+        self.options += ["-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR", "-F", "none"]
 
     def start(self) -> None:
         """Start it with KVM, or without where the machine we are on has none."""
@@ -95,10 +95,10 @@ class Machine:
             self.process.kill()
             self.process.wait()
 
-    def sh(self, script: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a shell script as root on it."""
-        words = ["ssh", *self.options, "-p", str(self.port), "root@127.0.0.1", "sh -c " + shlex.quote(script)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL, check=False)
+    def sh(self, script: str, check: bool = True, patience: int = 60) -> subprocess.CompletedProcess[str]:
+        """Run a shell script as root on it; `patience` are the seconds until ssh answers."""
+        words = ["ssh", *self.options, "-o", f"ConnectTimeout={patience}", "-p", str(self.port), "root@127.0.0.1", "sh -c " + shlex.quote(script)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, check=False)
         if check and done.returncode:
             raise MachineError(f"{script}\n{done.stdout}{done.stderr}")
         return done
@@ -124,7 +124,7 @@ class Machine:
                 told = int(gone // PROGRESS_SECONDS)
                 say(f"{gone:4.0f} s  {self._console()[:100]}")
             try:
-                if self.sh("true", check=False).returncode == 0:
+                if self.sh("true", check=False, patience=5).returncode == 0:
                     return True
             except subprocess.TimeoutExpired:
                 pass
