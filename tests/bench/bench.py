@@ -30,6 +30,7 @@ sys.path[:0] = [str(CHECKOUT / "collections"), str(CHECKOUT / "tests" / "accepta
 from ansible.release import __version__ as ansible_version  # noqa: E402
 from ansible_collections.homelab.immich.rehearsal import binaries  # noqa: E402
 from ansible_collections.homelab.immich.rehearsal.progress import Progress  # noqa: E402
+from guard import measure as measure_guard  # noqa: E402
 from harness import Homelab, Run, audit  # noqa: E402
 from nas import measure as measure_nas  # noqa: E402
 
@@ -219,6 +220,8 @@ def table(figures: dict[str, Any]) -> str:
         f"  {count + (' export' if count == '1' else ' exports'):<14}{row['logins']:>8}{row['listings']:>10}{row['stats']:>19}"
         for count, row in figures["truenas"].items()
     ]
+    lines += ["", f"{'Plan of a guarded scan':<24}{'seconds':>10}{'megabytes':>12}"]
+    lines += [f"  {int(count):<10,} files     {row['seconds']:>10}{row['megabytes']:>12}" for count, row in figures["plan"].items()]
     return "\n".join(lines)
 
 
@@ -235,6 +238,8 @@ def main() -> None:
             print("Timing users and libraries ...", flush=True)
             figures |= many(lab)
             figures["truenas"] = {str(count): row for count, row in measure_nas().items()}
+            print("Timing the plan of a guarded scan ...", flush=True)
+            figures["plan"] = {str(count): row for count, row in measure_guard().items()}
         finally:
             lab.rehearsal("down")
     figures["machine"] = {
