@@ -159,11 +159,33 @@ def test_a_missing_dataset_is_created_with_what_is_above_it(tmp_path: Path):
         ({"mounts": [("/tank/photos", "zfs", "tank/photos"), ("/tank/photos", "nfs4", "x:/y")]}, "x:/y is mounted over it"),
         ({"datasets": {"tank": dataset("/tank")}, "files": {DROP_IN: "/tank/photos *(ro)\n"}}, "was exported before and is gone"),
         ({"datasets": {"tank": dataset("/tank", available="0")}}, "tank is full"),
+        ({"datasets": {"tank/photos": dataset("/tank/photos", available="0")}}, "the sentinel is missing, and tank/photos is full"),
+        ({"datasets": {"tank/photos": dataset("/tank/photos", readonly="on")}}, "the sentinel is missing, and tank/photos has readonly=on"),
+        ({"datasets": {"tank": dataset("/tank", mounted="no")}}, "tank/photos is to be created, and tank is not mounted. Run zfs mount tank."),
+        ({"datasets": {"tank": dataset("/tank", keystatus="unavailable")}}, "tank is encrypted and locked. Run zfs load-key tank."),
+        ({"datasets": {"tank": dataset("none")}}, "tank has mountpoint=none, so a new tank/photos has no place. Set path to where it belongs."),
+        ({"datasets": {"tank": dataset("/pool")}}, "would be mounted at /pool/photos, and the export is /tank/photos. Set path: /pool/photos."),
+        ({"mounts": [("/srv/photos", "zfs", "tank/photos")]}, "tank/photos is mounted at /srv/photos, and the export is /tank/photos. Set path: /srv/photos."),
         ({"service": {"installed": False, "enabled": False, "active": False}}, "there is no NFS server. Install it"),
     ],
 )
 def test_a_run_is_refused(changed, sentence):
     assert sentence in errors(PHOTOS, **changed)
+
+
+@pytest.mark.parametrize(
+    ("declared", "changed", "sentence"),
+    [
+        ({"quota": "1K"}, {}, "quota is 1K, and tank/photos holds 4096 bytes already. Give it more."),
+        ({"access": "rw"}, {"datasets": {"tank/photos": dataset("/tank/photos", readonly="on")}}, "access is rw, and the dataset tank/photos has readonly=on."),
+        ({"owner": {"user": "nosuchuser", "group": 0}}, {}, "owner.user is nosuchuser, and there is no user nosuchuser on this host."),
+        ({"squash": "all", "map_user": 0, "map_group": "nosuchgroup"}, {}, "map_group is nosuchgroup, and there is no group nosuchgroup on this host."),
+        ({"clients": []}, {}, "clients is empty, and that would be everybody."),
+        ({"protocol": "smb", "share": "photos", "clients": []}, {}, "this collection makes SMB shares on TrueNAS only"),
+    ],
+)
+def test_a_declaration_that_does_not_fit_is_refused(declared, changed, sentence):
+    assert sentence in errors(PHOTOS | declared, **changed)
 
 
 def test_a_disk_that_is_not_mounted_gets_no_sentinel(tmp_path: Path):
