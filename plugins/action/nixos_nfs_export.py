@@ -93,7 +93,7 @@ class ActionModule(ActionBase):
         else:
             self._shell(script, options)
             result = self._verified(exports, options, self._look(exports, place.file), findings.RESTART)
-        late = [*findings.narrowed(exports, seen, name), *findings.undone(seen, place.checkout, outcome.boots, name)]
+        late = [*findings.narrowed(exports, seen, name), *findings.undone(seen, place.checkout, outcome.boots, outcome.units, name)]
         result["findings"] += [dataclasses.asdict(finding) for finding in late]
         return result | done
 

@@ -265,14 +265,17 @@ def narrowed(exports: Iterable[Mapping[str, Any]], seen: Seen, host: str) -> lis
     return [Finding(None, "warning", f"{host}: {text}", "export") for text in narrowing(before, after, seen.clients)]
 
 
-def undone(seen: Seen, checkout: str, boots: str, host: str) -> Iterable[Finding]:
-    """What will undo a rebuild: a nightly upgrade from elsewhere, or the next start."""
+def undone(seen: Seen, checkout: str, boots: str, units: str, host: str) -> Iterable[Finding]:
+    """What will undo a rebuild: a nightly upgrade from elsewhere, or the next start. And units that nixos-rebuild complained of."""
     if seen.upgrade and seen.upgrade.partition("#")[0].removeprefix("path:").removeprefix("git+file://") != checkout and seen.upgrade != "its channel":
         text = f"{host}: nixos-upgrade.timer rebuilds it from {seen.upgrade}, which knows nothing of {checkout}, and takes the exports away again."
         yield Finding(None, "warning", f"{text} Set nas_nixos_mode: flake and commit the file there, or turn system.autoUpgrade off.", "nas")
     if boots:
         text = f"{host}: what runs is as declared, and the next start takes {boots}."
         yield Finding(None, "warning", f"{text} Run sudo nixos-rebuild boot on it.", "nas")
+    if units:
+        text = f"{host}: nixos-rebuild switch was done and complains of units that had failed before, {', '.join(units.split())}."
+        yield Finding(None, "warning", f"{text} Look at systemctl status.", "nas")
 
 
 def closed(host: str, address: str) -> Finding:

@@ -45,6 +45,7 @@ class Outcome:
     plan: list[str] = dataclasses.field(default_factory=list)  # what dry-activate says
     failed: str = ""
     log: list[str] = dataclasses.field(default_factory=list)
+    units: str = ""  # that failed before, and let nixos-rebuild fail too
     uncommitted: bool = False  # the file is in a git repository, which has not seen it so
     boots: str = ""  # the generation that the next start takes, where that is not the one that runs
 
@@ -79,6 +80,7 @@ def read_outcome(printed: str) -> Outcome:
         plan=found.get("plan", []),
         failed=" ".join(found.get("failed", [])),
         log=found.get("log", []),
+        units="".join(found.get("units", [])).strip(),
         uncommitted="uncommitted" in found,
         boots="".join(found.get("boots", [])),
     )

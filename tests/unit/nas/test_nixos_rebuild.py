@@ -183,7 +183,7 @@ SWITCHED_BACK = ["nixos-rebuild build", "nixos-rebuild switch", "switch-to-confi
 FAILURES = {
     "build": (["nixos-rebuild build"], "nixos-rebuild build fails, so nothing was switched."),
     "early": (["nixos-rebuild build", "nixos-rebuild switch", "switch-to-configuration switch"], "nixos-rebuild switch fails, so the generation before"),
-    "units": ([*SWITCHED_BACK, "switch-to-configuration switch"], "nixos-rebuild switch fails, so the generation before was switched back to"),
+    "units": ([*SWITCHED_BACK, "switch-to-configuration switch"], "nixos-rebuild switch fails (smartd.service), so the generation before was switched back to"),
     "deaf": ([*SWITCHED_BACK, "switch-to-configuration switch"], "is not exported, so the generation before was switched back to and the file put back."),
 }
 
@@ -201,6 +201,7 @@ def test_a_failure_leaves_what_was_there_working(host, run, failure):
     assert host.calls() == [call.replace("GENERATION", "2") for call in calls]
     assert (host.running, host.generation, host.etab, host.file.read_text()) == before
     host.play("quiet")
+    (host.root / "failed").unlink(missing_ok=True)
     assert run(exports=read_only)["changed"] and "(ro," in host.etab
 
 
@@ -306,6 +307,15 @@ def test_a_sentinel_that_cannot_be_made(host, run):
     (host.tank / "Images/.immich-guard").write_text("a file")
     result = run()
     assert result["failed"] and "mkdir: " in result["msg"] and result["msg"].endswith("Correct that, then run again.")
+
+
+def test_a_unit_that_failed_before_is_no_reason_to_go_back(host, run):
+    (host.root / "failed").write_text("backup.service loaded failed failed Backup\n")
+    result = run()
+    assert result["changed"] and host.etab and host.generation == "system-2-link"
+    assert [found["message"] for found in result["findings"] if "backup.service" in found["message"]] == [
+        "cardinal: nixos-rebuild switch was done and complains of units that had failed before, backup.service. Look at systemctl status."
+    ]
 
 
 def test_clients_that_lose_something_are_named(host, run):
