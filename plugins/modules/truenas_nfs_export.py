@@ -121,6 +121,13 @@ options:
     type: list
     elements: dict
     default: []
+  users:
+    description:
+      - Who mounts which export, by the name of the export. A list of dictionaries with C(uid), C(gid), C(groups), C(write) and, for a folder of the export,
+        C(subpath). The filter P(homelab.immich.export_users#filter) makes it.
+      - Where owner, mode and squash do not let them read, or write where they write, there is a warning. Where an ACL decides, there is none.
+    type: dict
+    default: {}
 author: homelab.immich contributors (@homelab-immich)
 """
 

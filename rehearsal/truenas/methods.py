@@ -317,7 +317,7 @@ def _entry(session: Session, state: dict[str, Any], path: str) -> dict[str, Any]
         "allocation_size": status.st_blocks * 512,
         "mode": mode,
         "mount_id": 1,
-        "acl": False,
+        "acl": path.rstrip("/") in state.get("acls", []),
         "is_mountpoint": dataset in state["datasets"] and _mounted(state, dataset),
         "is_ctldir": False,
         "attributes": [],

@@ -48,12 +48,14 @@ def look(api: TrueNAS, exports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     wanted = [normalise(export) for export in exports]
     protocols = sorted({export["protocol"] for export in wanted})
     datasets = _datasets(api, {export["dataset"] for export in wanted})
+    config = api.call("nfs.config") if "nfs" in protocols else {"protocols": [], "userd_manage_gids": False}
     services = api.query("service.query", [["service", "in", [SERVICES[protocol] for protocol in protocols]]])
     seen: dict[str, Any] = {
         "datasets": datasets,
         "shares": {protocol: api.query(f"sharing.{protocol}.query", []) for protocol in protocols},
         "services": {service["service"]: service for service in services},
-        "protocols": api.call("nfs.config")["protocols"] if "nfs" in protocols else [],
+        "protocols": config["protocols"],
+        "manage_gids": config["userd_manage_gids"],
         "tasks": api.query("pool.snapshottask.query", []) if any(export["snapshots"] for export in wanted) else [],
     }
     seen["users"], seen["groups"] = _accounts(api, wanted)

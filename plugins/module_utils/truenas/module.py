@@ -67,7 +67,7 @@ _ONLY: dict[str, dict[str, Any]] = {
 def run(protocol: str) -> None:
     """Bring the datasets, folders, shares, snapshots and services to what is declared. With NFS, SMB shares may come along."""
     exports = {"type": "list", "elements": "dict", "required": True, "options": _COMMON | _ONLY[protocol]}
-    more = {"smb_shares": {"type": "list", "elements": "dict", "default": []}} if protocol == "nfs" else {}
+    more = {"smb_shares": {"type": "list", "elements": "dict", "default": []}, "users": {"type": "dict", "default": {}}} if protocol == "nfs" else {}
     module = AnsibleModule({**CONNECTION, "exports": exports, **more}, supports_check_mode=True)
     given = {"exports": module.params["exports"], "smb_shares": [share | {"protocol": "smb"} for share in module.params.get("smb_shares") or []]}
     wanted = [export for entries in given.values() for export in entries]
@@ -86,7 +86,7 @@ def run(protocol: str) -> None:
             version = api.call("system.version")
             speaks = dialect(version)
             seen = look(api, wanted)
-            made = plan(wanted, seen, speaks, name)
+            made = plan(wanted, seen, speaks, name, module.params.get("users"))
             _refuse(module, made, api, name)
             if made.narrowed:
                 _warn_narrowed(made, mounting(api), name)

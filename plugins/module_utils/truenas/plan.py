@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..nas import SENTINELS, normalise, parse_size, sentinel_places
+from .access import in_their_way
 from .look import SERVICES, ancestors, below, place_of
 from .shares import plan_share
 from .versions import Dialect
@@ -51,8 +52,14 @@ class Plan:
         self.warnings.append({"export": export["name"], "severity": "warning", "message": f"{nas}, export {export['name']}: {message}"})
 
 
-def plan(exports: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], dialect: Dialect, nas: str = "TrueNAS") -> Plan:
-    """Everything that makes TrueNAS as declared; with refusals the steps are not to be taken."""
+def plan(
+    exports: Iterable[Mapping[str, Any]],
+    seen: Mapping[str, Any],
+    dialect: Dialect,
+    nas: str = "TrueNAS",
+    users: Mapping[str, Iterable[Mapping[str, Any]]] | None = None,
+) -> Plan:
+    """Everything that makes TrueNAS as declared; with refusals the steps are not to be taken. `users` are the pods that mount an export, by its name."""
     wanted, made = [normalise(export) for export in exports], Plan()
     for export in wanted:
         new = _plan_dataset(made, export, wanted, seen, nas)
@@ -62,6 +69,8 @@ def plan(exports: Iterable[Mapping[str, Any]], seen: Mapping[str, Any], dialect:
         _plan_sentinels(made, export, seen, nas, new)
         plan_share(made, export, wanted, seen, dialect, nas, Step)
         _plan_snapshots(made, export, seen)
+        for sentence in in_their_way(export, (users or {}).get(export["name"]) or [], seen):
+            made.warn(nas, export, sentence)
     for protocol in seen["shares"]:
         _plan_service(made, seen, dialect, protocol)
     return made

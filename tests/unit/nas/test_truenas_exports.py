@@ -137,6 +137,32 @@ def test_an_owner_is_given_once_and_a_later_difference_is_said(apply, tank):
     assert apply(tank, enforced)["changed"] is False
 
 
+POD = {"uid": 1000, "gid": 1000, "groups": [], "write": True, "subpath": ""}
+
+
+def test_pods_that_may_not_do_what_they_have_to_are_a_warning(apply, bare):
+    declared = {"name": "media", "dataset": "tank/media", "clients": ["192.0.2.0/24"], "subpaths": ["upload"]}
+    users = {"media": [POD, POD | {"uid": 0, "gid": 0, "write": False, "subpath": "upload"}]}
+    said = "tank, export media: pods may not write at /mnt/tank/media: uid 1000, and 0:0 0755 does not let it write."
+    for check in (True, False):  # by what the folder will be, and by what it is
+        assert [said in message for message in apply(bare, declared, check=check, users=users)["warned"]] == [True]
+    assert [said in message for message in apply(bare, declared, users=users)["warned"]] == [True]
+    bare.drift(lambda state: state["owners"].update({"/mnt/tank/media": {"uid": 1000, "gid": 1000, "mode": "0700"}}))
+    assert apply(bare, declared, users=users)["warned"] == []
+    bare.drift(lambda state: (state["owners"].update({"/mnt/tank/media": {"uid": 0, "gid": 0, "mode": "0700"}}), state.update(acls=["/mnt/tank/media"])))
+    assert apply(bare, declared, users=users)["warned"] == []  # the ACL decides, and is not read
+    owned = declared | {"owner": {"user": 1000, "group": 1000, "enforce": True}}
+    assert apply(bare, owned, users=users)["warned"] == []
+
+
+def test_groups_that_the_nas_looks_up_itself(apply, tank):
+    users = {"immich": [POD | {"uid": 5000, "gid": 5000, "groups": [1000], "write": False}]}
+    assert apply(tank, users=users)["warned"] == []
+    tank.drift(lambda state: state["nfs"].update(userd_manage_gids=True))
+    (warning,) = apply(tank, users=users)["warned"]
+    assert "pods with uid 5000 may read at /mnt/tank/immich by the groups 1000 alone, and the NFS service looks up the groups" in warning
+
+
 def test_a_new_dataset_with_an_acl_from_above_gets_its_mode(apply, bare):
     bare.drift(lambda state: state.update(acls=["/mnt/tank/immich"]))
     assert apply(bare, IMMICH)["changed"]
