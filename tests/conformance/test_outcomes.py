@@ -146,6 +146,44 @@ def test_gone_and_back(immich: Any, indexed: list[Path]) -> None:
     assert immich.assets() == (4, 0)
 
 
+@pytest.fixture
+def guard(immich: Any, indexed: list[Path], tmp_path: Path) -> dict[str, Any]:
+    """Options of a guarded scan, whose sentinel is there."""
+    sentinel = immich.photos / ".immich-guard" / "photos"
+    sentinel.mkdir(parents=True)
+    libraries = [{"name": immich.mark, "owner": immich.email, "scan": {"max_removed": "1%"}}]
+    return {"libraries": libraries, "memory": str(tmp_path / "guard"), "sentinels": [str(sentinel)]}
+
+
+def test_guarded_scan(immich: Any, guard: dict[str, Any]) -> None:
+    """a guarded scan finds what is new, and does not take an export that is not mounted for an empty one"""
+    immich.photo("2025/new.jpg")
+    assert immich.run("guarded_scan", **guard).changed
+    assert immich.assets() == (5, 0)
+    immich.photos.rename(immich.photos.with_name("away"))
+    immich.photos.mkdir()
+    try:
+        assert guard["sentinels"][0] in immich.run("guarded_scan", **guard).message
+    finally:
+        immich.photos.rmdir()
+        immich.photos.with_name("away").rename(immich.photos)
+    assert immich.assets() == (5, 0)
+
+
+def test_brake(immich: Any, guard: dict[str, Any], indexed: list[Path]) -> None:
+    """a scan that trashed more than it may stops the nightly purge until somebody releases it"""
+    assert immich.run("guarded_scan", **guard).changed
+    before = immich.config
+    for photo in indexed[:2]:
+        photo.unlink()
+    assert "brake" in immich.run("guarded_scan", **guard).message
+    assert immich.assets() == (2, 2)
+    braked = immich.config
+    assert braked["trash"]["days"] > 3000 if immich.version < (1, 136, 0) else braked["nightlyTasks"]["databaseCleanup"] is False
+    assert immich.run("brake", memory=guard["memory"], state="released").changed
+    assert immich.config == before
+
+
 def test_removal_is_refused(immich: Any, indexed: list[Path]) -> None:
     """a library with photos in it is not removed unless that is said"""
     message = immich.run("library", **immich.library(), state="absent").message
