@@ -150,18 +150,24 @@ def test_nixos_in_a_checkout(run, tmp_path):
     subprocess.run(["git", "-C", checkout, "add", file], check=True)
     output, known = run({"cardinal": cardinal})
     assert known["cardinal"]["skipped"].startswith("nothing to change in ")
-    assert known["cardinal"]["next"][1].startswith("git tracks the file")
+    assert known["cardinal"]["next"][1].startswith("git tracks the file: commit it")
+    (checkout / "flake.nix").write_text("{ imports = [ ./immich-exports.nix ]; }\n")
+    subprocess.run(["git", "-C", checkout, "-c", "user.name=me", "-c", "user.email=me@example.net", "commit", "--quiet", "-m", "Export"], check=True)
+    output, known = run({"cardinal": cardinal})
+    assert known["cardinal"]["next"][0].startswith("git has the file as it is: deploy it")  # and somebody imports it
+    (checkout / ".gitignore").write_text("*.nix\n")
+    output, known = run({"cardinal": cardinal | {"nas_nixos_path": str(checkout / "other.nix")}})
+    assert known["cardinal"]["next"][1].startswith(f"git ignores the file, so a flake does not see it: git add --force {checkout}/other.nix")
 
 
 def test_nixos_in_a_file_of_somebody_else(run, tmp_path):
     file = tmp_path / "nas.nix"
     file.write_text("{ services.nfs.server.enable = true; }\n")
     cardinal = {"ansible_host": "192.0.2.20", "nas_provider": "nixos", "nas_nixos_path": str(file), "nas_exports": [CARDINAL]}
-    output, known = run({"cardinal": cardinal})
+    output, known = run({"cardinal": cardinal, "robin": cardinal | {"nas_nixos_path": f"{tmp_path}/nowhere/nas.nix"}})
     assert known == {} and f"nas_nixos_path is {file}, and that file was not written by this collection. Name a file of its own." in output
     assert file.read_text() == "{ services.nfs.server.enable = true; }\n"
-    output, known = run({"cardinal": cardinal | {"nas_nixos_path": f"{tmp_path}/nowhere/nas.nix"}}, "--check")
-    assert known == {} and f"nas_nixos_path is {tmp_path}/nowhere/nas.nix, and there is no such folder." in output
+    assert f"nas_nixos_path is {tmp_path}/nowhere/nas.nix, and there is no such folder." in output
 
 
 def test_nixos_of_a_reference_homelab(run, reference, tmp_path):
@@ -174,5 +180,3 @@ def test_nixos_of_a_reference_homelab(run, reference, tmp_path):
     assert "failed=0" in output, output
     options = "rw,sync,no_subtree_check,all_squash,anonuid=1000,anongid=1000,mountpoint,insecure"
     assert f"/tank/Images 10.0.0.0/8({options})\n" in (folder / "immich-exports.nix").read_text()
-    output, _known = run(hosts)
-    assert "NAS | Write the NixOS module" in output and "changed=1" in output  # the file of this test
