@@ -14,11 +14,13 @@ class ActionModule(Waiting):
     """The action behind homelab.immich.guarded_scan; the documentation is with the module of that name."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the module; what went wrong is in its error already."""
+        """Run the module; what went wrong is in its error, once, and not again in a list that is as long."""
         result = super().run(tmp, task_vars)
         for report in result.get("libraries", ()):
-            if not result.get("failed") or report["outcome"] in ("planned", "scanned", "later"):
+            if report["message"] not in result.get("msg", ""):
                 self._display.display(report["message"])
             for note in report["notes"]:
                 self._display.display(f"  {note}")
+        if result.get("failed"):
+            result.pop("libraries", None)
         return result

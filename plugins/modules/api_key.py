@@ -29,7 +29,7 @@ options:
       - V(validate) needs a key with all permissions.
     type: list
     elements: str
-    choices: [backups, integrity, libraries, maintenance, onboarding, queues, scan, settings, statistics, users, validate]
+    choices: [backups, guard, integrity, libraries, maintenance, onboarding, queues, scan, settings, statistics, users, validate]
   permissions:
     description: Permissions of the key, as the server names them. Use either this or O(purposes).
     type: list

@@ -86,10 +86,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 libraries:
-  description: What came of each library.
+  description: What came of each library. When the task fails, the error says it for those that failed.
   type: list
   elements: dict
-  returned: always
+  returned: success
   contains:
     library:
       description: Name.
@@ -134,17 +134,19 @@ requests:
   returned: always
 """
 
+import time
 from functools import partial
 from typing import Any
 
-from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, ConfigError, libraries
+from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, ConfigError, Limits, libraries
 from ansible_collections.homelab.immich.plugins.module_utils.guard.report import Report
-from ansible_collections.homelab.immich.plugins.module_utils.guard.run import Guard
+from ansible_collections.homelab.immich.plugins.module_utils.guard.run import AWAY, Guard, away
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import Busy
 from ansible_collections.homelab.immich.plugins.module_utils.guard.views import view_of
+from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
 from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
-from ansible_collections.homelab.immich.plugins.module_utils.immich.waiting import WAIT_SPEC, wait
+from ansible_collections.homelab.immich.plugins.module_utils.immich.waiting import POLL_S, WAIT_SPEC, wait
 
 SPEC: dict[str, Any] = {
     "libraries": {"type": "list", "elements": "dict", "required": True},
@@ -161,11 +163,13 @@ SPEC: dict[str, Any] = {
 GOOD = ("planned", "scanned", "later")
 
 
-def scan(module: ImmichModule, guard: Guard, wanted: list[Any]) -> dict[str, Any]:
+def scan(module: ImmichModule, guard: Guard, wanted: list[Limits]) -> dict[str, Any]:
     """Scan one library after the other; return what a later run needs to carry on, or all reports."""
     resume = module.params["resume"] or {}
     reports: list[dict[str, Any]] = resume.get("reports", [])
     begun = resume.get("begun")
+    if not resume:
+        guard.learn()
     for limits in wanted[len(reports) :]:
         report = None
         if begun is None:
@@ -173,15 +177,30 @@ def scan(module: ImmichModule, guard: Guard, wanted: list[Any]) -> dict[str, Any
             if isinstance(begun, Report):
                 report, begun = begun, None
         if begun is not None:
-            left = ""
+            gave_up = ""
             try:
                 if slice_ended := wait(module, "wait for the scan", partial(guard.pending, begun), begun):
                     return {"resume": {"begun": begun, "reports": reports}, "waiting_for": slice_ended["waiting_for"]}
-            except ImmichError as gave_up:
-                left = str(gave_up)
-            report, begun = guard.finish(begun, left), None
+            except ImmichError as error:
+                gave_up = str(error)
+            report, begun = guard.finish(begun, gave_up), None
         reports.append(report.shown())
     return {"libraries": reports}
+
+
+def logged_in(module: ImmichModule, api: Client) -> bool:
+    """Log in where there is no key. In the middle of a scan, a server that restarts is waited for: False."""
+    if module.params["api_key"]:
+        return True
+    resume = module.params["resume"]
+    try:
+        module.login(api)
+    except ImmichError as error:
+        if not resume or not away(error) or time.time() - resume["begun"]["began"] > module.params["wait_timeout"]:
+            raise
+        time.sleep(POLL_S)
+        return False
+    return True
 
 
 def main() -> None:
@@ -197,12 +216,11 @@ def main() -> None:
         module.fail(str(error))
     if unknown := sorted(set(given["only"] or ()) - {limits.name for limits in wanted}):
         module.fail(f"only names {', '.join(unknown)}, which is not among libraries; they are {', '.join(limits.name for limits in every) or 'none'}.")
-    with module.api() as api:
-        guard = Guard(api, view_of(config, api), config, check_mode=module.check_mode, record=module.record)
-        guard.learn(wanted)
+    with module.api(authenticate=False) as api:
+        guard = Guard(api, view_of(config, api), config, wanted, check_mode=module.check_mode, record=module.record)
         try:
             with guard.state.alone(unless=module.check_mode):
-                result = scan(module, guard, wanted)
+                result = scan(module, guard, wanted) if logged_in(module, api) else {"resume": given["resume"], "waiting_for": AWAY}
         except Busy as reason:
             module.fail(f"{str(reason).capitalize()}.")
     bad = [report["message"] for report in result.get("libraries", ()) if report["outcome"] not in GOOD]

@@ -101,16 +101,16 @@ class Home:
             media="/data",
             accept=self.accept,
         )
+        limits = Limits.read({"name": "NAS photos", "owner": EMAIL, "scan": self.limits})
         now = datetime.datetime.now(datetime.UTC) + self.clock
-        guard = Guard(api, view_of(config, api), config, check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001), now=lambda: now)
+        guard = Guard(api, view_of(config, api), config, [limits], check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001), now=lambda: now)
         with ExitStack() as stack:
             try:
                 stack.enter_context(guard.state.alone())
             except Busy as reason:
                 return Report("NAS photos", EMAIL, "later", str(reason))
-            limits = Limits.read({"name": "NAS photos", "owner": EMAIL, "scan": self.limits})
             try:
-                guard.learn([limits])
+                guard.learn()
             except ImmichError as error:
                 return Report(limits.name, limits.owner, "failed", str(error))
             begun = guard.begin(limits)

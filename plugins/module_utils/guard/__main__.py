@@ -83,9 +83,9 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
     check = command in ("plan", "paths")
     try:
         api = _client(connection, read_only=check)
-        guard = Guard(api, view_of(config, api), config, check_mode=check)
+        guard = Guard(api, view_of(config, api), config, limits, check_mode=check)
         if command not in ("brake", "release"):
-            guard.learn(limits)
+            guard.learn()
         if check:
             return _look(guard, limits, by_path=command == "paths")
         with guard.state.alone():

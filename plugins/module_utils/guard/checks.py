@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from ..immich import backups, queues, scans, settings
@@ -40,11 +41,19 @@ class Checks:
     """The checks of one run."""
 
     def __init__(
-        self, api: Client, view: View, config: Config, state: State, now: Callable[[], datetime.datetime], check_mode: bool, record: Callable[[Change], None]
+        self,
+        api: Client,
+        view: View,
+        config: Config,
+        wanted: Sequence[Limits],
+        state: State,
+        *,
+        now: Callable[[], datetime.datetime],
+        check_mode: bool,
+        record: Callable[[Change], None],
     ) -> None:
         self._api, self._view, self._config, self._state, self._now = api, view, config, state, now
-        self._check_mode, self._record = check_mode, record
-        self._known: dict[tuple[str, str], tuple[str, str]] = {}
+        self._check_mode, self._record, self._wanted = check_mode, record, wanted
 
     def hour(self, limits: Limits) -> None:
         """Keep the quiet hours."""
@@ -60,19 +69,19 @@ class Checks:
             raise Later(f"the server is busy with libraries ({queues.words(queue)}). Nothing was changed; run again when it is done.")
         return queue.failed
 
-    def learn(self, wanted: Iterable[Limits]) -> None:
-        """Find the libraries, all that are missing or ambiguous at once."""
+    @cached_property
+    def known(self) -> dict[tuple[str, str], tuple[str, str]]:
+        """The libraries on the server, (identifier, e-mail address of the owner) by name and owner; all that are missing or ambiguous at once."""
         emails = {user["id"]: user["email"].lower() for user in list_users(self._api)}
         listed = list_libraries(self._api)
-        wanted = list(wanted)
-        scans.chosen(listed, emails, [{"name": limits.name, "owner": limits.owner} for limits in wanted])
-        for limits in wanted:
-            [found] = scans.chosen(listed, emails, [{"name": limits.name, "owner": limits.owner}])
-            self._known[limits.name, limits.owner] = found["id"], emails.get(found["ownerId"], "")
+        names = [{"name": limits.name, "owner": limits.owner} for limits in self._wanted]
+        scans.chosen(listed, emails, names)
+        found = [scans.chosen(listed, emails, [name])[0] for name in names]
+        return {(name["name"], name["owner"]): (item["id"], emails.get(item["ownerId"], "")) for name, item in zip(names, found, strict=True)}
 
     def find(self, limits: Limits, report: Report) -> dict[str, Any]:
         """Read the library as it is now."""
-        library_id, report.owner = self._known[limits.name, limits.owner]
+        library_id, report.owner = self.known[limits.name, limits.owner]
         return self._api.get(f"/libraries/{library_id}", doing=f"read {report.what}", shape=LIBRARY)
 
     def trash(self, report: Report) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,8 +27,16 @@ from .views import View
 
 # a server that restarts is back before that
 PATIENCE_S = 300
+AWAY = "the server to answer again"
 _PAUSE_S = 5
 RELEASE = "ansible-playbook playbooks/brake.yml -e immich_brake=released"
+
+
+def away(error: ImmichError) -> bool:
+    """Whether the server, or what is in front of it, is restarting perhaps."""
+    if isinstance(error, ApiError):
+        return error.status >= 500 or error.status == 404
+    return isinstance(error, Unreachable | UnexpectedAnswer)
 
 
 class Guard:
@@ -39,6 +47,7 @@ class Guard:
         api: Client,
         view: View,
         config: Config,
+        wanted: Sequence[Limits],
         *,
         check_mode: bool = False,
         record: Callable[[Change], None] = lambda change: None,
@@ -48,11 +57,11 @@ class Guard:
         self._api, self._config, self._check_mode = api, config, check_mode
         self._record, self._sleep, self._now = record, sleep or time.sleep, now
         self.state = State(config.memory)
-        self.checks = Checks(api, view, config, self.state, now, check_mode, record)
+        self.checks = Checks(api, view, config, wanted, self.state, now=now, check_mode=check_mode, record=record)
 
-    def learn(self, wanted: Iterable[Limits]) -> None:
-        """Find the libraries first; raises ImmichError or PlanErrors."""
-        self.checks.learn(wanted)
+    def learn(self) -> None:
+        """Find all libraries before one is scanned; raises ImmichError or PlanErrors."""
+        self.checks.known  # noqa: B018
 
     def begin(self, limits: Limits) -> Report | dict[str, Any]:
         """Look, and start the scan; return what finish() has to know, or what came of it where nothing was started."""
@@ -95,11 +104,10 @@ class Guard:
         begun = {"library": library, "allowed": limit, "before": before, "failed": failed, "quiet": 0, "report": report.shown()}
         try:
             self._api.post(f"/libraries/{library['id']}/scan", doing=f"start the scan of {report.what}")
-        except (Unreachable, UnexpectedAnswer):
-            pass  # it may have been started all the same: wait and compare as if
-        except ApiError as error:
-            if error.status < 500:
+        except ImmichError as error:
+            if not away(error):
                 raise
+            # it may have been started all the same: wait and compare as if
         self._record(change)
         return begun
 
@@ -114,7 +122,8 @@ class Guard:
             report.trashed = 0
             return False
         what = f"Since {last['at']} {report.what} was scanned outside the guard, or a guard was ended in the middle of a scan"
-        self._brake(report, f"{what}, and {counted(report.trashed, 'asset')} of {report.owner} went into the trash (limit {limit:,}, {limits.max_removed}).")
+        did = f"{counted(report.trashed, 'asset')} of {report.owner} went into the trash (limit {limit:,}, {limits.max_removed})"
+        self._brake(report, f"{what}, and {did}.", last)
         if report.outcome == "braked" and not self._check_mode:
             self.state.remember(library["id"], self._facts(library, report.before or {}))
         return True
@@ -139,11 +148,9 @@ class Guard:
         """What the scan still waits for; nothing when the queue was seen empty twice. A server that restarts is waited for."""
         try:
             queue = queues.Queues(self._api).one("library")
-        except (Unreachable, UnexpectedAnswer):
-            return "the server to answer again"
         except ImmichError as error:
-            if isinstance(error, ApiError) and (error.status >= 500 or error.status == 404):
-                return "the server to answer again"
+            if away(error):
+                return AWAY
             begun["error"] = str(error)
             return ""
         if queue.paused and queue.held:
@@ -167,7 +174,7 @@ class Guard:
         self.state.remember(library["id"], self._facts(library, after))
         did = f"{counted(report.trashed, 'asset')} of {report.owner} went into the trash"
         if report.trashed > limit:
-            self._brake(report, f"Scan of {report.what}: {did} (limit {limit:,}).")
+            self._brake(report, f"Scan of {report.what}: {did} (limit {limit:,}).", before)
             return self._ended(report, report.outcome, report.message)
         if gave_up:
             return self._ended(report, "failed", f"Scan of {report.what} has not ended: {gave_up} {unsure}")
@@ -193,8 +200,8 @@ class Guard:
         after = scans.counts(self._api, library["ownerId"]) | {"total": statistics(self._api, library_id)["total"]}
         return library, after, queues.Queues(self._api).one("library").failed
 
-    def _brake(self, report: Report, happened: str) -> None:
-        """Set the brake, and say so; or say that it could not be."""
+    def _brake(self, report: Report, happened: str, whole: dict[str, Any]) -> None:
+        """Set the brake, and say so; or say that it could not be. `whole` are the counts of when nothing was missing."""
         come_back = (
             "Find the files that are missing, put them back and scan again: the assets come back with albums and faces. "
             f"Only then release the brake: {RELEASE}."
@@ -203,7 +210,7 @@ class Guard:
         if not self._config.brake:
             report.message = f"{happened} The automatic brake is switched off: run playbooks/brake.yml before the server's nightly tasks. {come_back}"
             return
-        why = {"why": happened, "owner_id": self._owner_of(report), "counts": report.before}
+        why = {"why": happened, "owner_id": self._owner_of(report), "counts": {name: whole[name] for name in ("visible", "trashed", "total")}}
         try:
             self._patiently(lambda: set_brake(self._api, self.state, why, check_mode=self._check_mode, record=self._record))
         except ImmichError as error:
@@ -222,8 +229,8 @@ class Guard:
         for left in range(PATIENCE_S // _PAUSE_S, -1, -1):
             try:
                 return action()
-            except (Unreachable, UnexpectedAnswer, ApiError) as error:
-                if not left or isinstance(error, ApiError) and error.status < 500 and error.status != 404:
+            except ImmichError as error:
+                if not left or not away(error):
                     raise
                 self._sleep(_PAUSE_S)
         raise AssertionError("the last try returns or raises")

@@ -197,6 +197,17 @@ _CALLS: dict[str, tuple[Endpoint, ...]] = {
         Endpoint("GET", "/admin/database-backups/{filename}", "backup.download", capability="backups_api"),
         Endpoint("DELETE", "/admin/database-backups", "backup.delete", capability="backups_api"),
     ),
+    # the least that a guard with the view `mount` can do with
+    "guard": (
+        Endpoint("GET", "/admin/users", "adminUser.read"),
+        Endpoint("GET", "/admin/users/{id}/statistics", "adminUser.read"),
+        Endpoint("GET", "/libraries", "library.read"),
+        Endpoint("GET", "/libraries/{id}", "library.read"),
+        Endpoint("POST", "/libraries/{id}/scan", "library.update", 204),
+        Endpoint("GET", "/libraries/{id}/statistics", "library.statistics"),
+        Endpoint("GET", "/jobs", "job.read"),
+        Endpoint("GET", "/queues", "queue.read", capability="queues_api"),
+    ),
     "integrity": (
         Endpoint("POST", "/jobs", "job.create", 204),
         Endpoint("GET", "/jobs", "job.read"),

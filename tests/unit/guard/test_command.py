@@ -73,7 +73,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
         library = admin.post("/libraries", {"ownerId": user["id"], "name": "NAS", "importPaths": ["/mnt/photos"]}, doing="make it")["id"]
         (tmp_path / "guard.pyz").write_bytes(zipped.archive())
         made = Host(server, admin, tmp_path, photos, library)
-        made.key(permissions("3.1.0", ["scan"]))
+        made.key(permissions("3.1.0", ["guard"]))
         yield made
 
 
@@ -120,7 +120,7 @@ def scanned_while_unmounted(host: Host) -> None:
 
 
 def test_braked_and_released(host: Host) -> None:
-    host.key([*permissions("3.1.0", ["scan", "settings"])])
+    host.key(permissions("3.1.0", ["guard", "settings"]))
     scanned_while_unmounted(host)
     braked = host.run()
     assert braked.returncode == 6 and "20 assets of admin@example.net went into the trash" in braked.stdout

@@ -130,3 +130,17 @@ def test_a_brake_that_somebody_undid_is_set_again(immich: Any, photos: Path, opt
     assert immich.server.running.config["library"]["scan"]["enabled"] is False
     (library,) = immich.run("guarded_scan", **options)["libraries"]
     assert not [note for note in library["notes"] if "Somebody" in note]
+
+
+def test_a_server_that_restarts_in_the_middle_is_waited_for_although_nobody_can_log_in(immich: Any, photos: Path, options: dict[str, Any]) -> None:
+    immich.server.job_seconds(0.7)
+    begun = immich.log_in("guarded_scan", **options, look=1)  # the action's slices, cut short
+    immich.server.job_seconds(0.005)
+    immich.server.faults.bad_gateway(times=1)
+    away = immich.log_in("guarded_scan", **options, look=1, resume=begun["resume"])
+    assert away["waiting_for"] == "the server to answer again" and away["resume"] == begun["resume"]
+    immich.server.wait()
+    done = immich.log_in("guarded_scan", **options, resume=away["resume"])
+    assert done["libraries"][0]["message"].endswith("done: 10 new assets, 0 into the trash.")
+    immich.server.faults.bad_gateway(times=1)
+    assert "answered 502" in immich.log_in("guarded_scan", **options).message  # nothing is under way
