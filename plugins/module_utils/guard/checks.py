@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 from ..immich import backups, queues, scans, settings
@@ -54,6 +53,8 @@ class Checks:
     ) -> None:
         self._api, self._view, self._config, self._state, self._now = api, view, config, state, now
         self._check_mode, self._record, self._wanted = check_mode, record, wanted
+        # identifier and e-mail address of the owner, by name and owner as they are wanted
+        self._known: dict[tuple[str, str], tuple[str, str]] = {}
 
     def hour(self, limits: Limits) -> None:
         """Keep the quiet hours."""
@@ -69,19 +70,20 @@ class Checks:
             raise Later(f"the server is busy with libraries ({queues.words(queue)}). Nothing was changed; run again when it is done.")
         return queue.failed
 
-    @cached_property
-    def known(self) -> dict[tuple[str, str], tuple[str, str]]:
-        """The libraries on the server, (identifier, e-mail address of the owner) by name and owner; all that are missing or ambiguous at once."""
+    def learn(self) -> None:
+        """Find the libraries on the server; all that are missing or ambiguous at once."""
         emails = {user["id"]: user["email"].lower() for user in list_users(self._api)}
         listed = list_libraries(self._api)
         names = [{"name": limits.name, "owner": limits.owner} for limits in self._wanted]
         scans.chosen(listed, emails, names)
         found = [scans.chosen(listed, emails, [name])[0] for name in names]
-        return {(name["name"], name["owner"]): (item["id"], emails.get(item["ownerId"], "")) for name, item in zip(names, found, strict=True)}
+        self._known = {(name["name"], name["owner"]): (item["id"], emails.get(item["ownerId"], "")) for name, item in zip(names, found, strict=True)}
 
     def find(self, limits: Limits, report: Report) -> dict[str, Any]:
         """Read the library as it is now."""
-        library_id, report.owner = self.known[limits.name, limits.owner]
+        if not self._known:
+            self.learn()
+        library_id, report.owner = self._known[limits.name, limits.owner]
         return self._api.get(f"/libraries/{library_id}", doing=f"read {report.what}", shape=LIBRARY)
 
     def trash(self, report: Report) -> None:

@@ -61,7 +61,7 @@ class Guard:
 
     def learn(self) -> None:
         """Find all libraries before one is scanned; raises ImmichError or PlanErrors."""
-        self.checks.known  # noqa: B018
+        self.checks.learn()
 
     def begin(self, limits: Limits) -> Report | dict[str, Any]:
         """Look, and start the scan; return what finish() has to know, or what came of it where nothing was started."""

@@ -19,7 +19,7 @@ from ansible_collections.homelab.immich.rehearsal.immich import dialects
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
 from module_runner import Result, Run
 
-from .cases import MODULES
+from .cases import MEMORY, MODULES
 from .conftest import EMAIL, PASSWORD, Immich
 
 SESSION = {"api_key": None, "email": EMAIL, "password": PASSWORD}
@@ -116,13 +116,13 @@ CASES = [
     ),
     Case(
         "brake",
-        {"memory": MODULES["brake"]["memory"]},
+        {"memory": f"{MEMORY.name}/brake"},
         ["system settings"],
         lacks=ONE_SETTINGS | {"change": "it is set or released, which its own test has"},
     ),
     Case(
         "guarded_scan",
-        {"memory": MODULES["guarded_scan"]["memory"], "libraries": [{"name": "NAS", "owner": "admin@example.net"}]},
+        {"memory": f"{MEMORY.name}/scan", "libraries": [{"name": "NAS", "owner": "admin@example.net"}]},
         ['library "NAS" of admin@example.net'],
         before=with_library,
         ambiguous=twice("libraries"),
