@@ -24,7 +24,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "home
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "debootstrap": "debootstrap", "mke2fs": "e2fsprogs", "ssh": "openssh-client"}
 # multi-threaded TCG panics this kernel
 ACCELERATORS = {"kvm": "-accel kvm -cpu host -smp 2", "tcg": "-accel tcg,thread=single -cpu max -smp 1"}
-BOOT_SECONDS = {"kvm": 60, "tcg": 600}
+BOOT_SECONDS = {"kvm": 60, "tcg": 900}
+NOT_NEEDED = "systemd.mask=systemd-udev-settle.service systemd.mask=ldconfig.service"  # and slow
 SILENT_SECONDS = 15  # without a word on the console
 PROGRESS_SECONDS = 20
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -106,7 +107,7 @@ class Machine:
     def _launch(self, accelerator: str) -> None:
         words = ["qemu-system-x86_64", *ACCELERATORS[accelerator].split(), "-m", "1536", "-nodefaults", "-display", "none", "-no-reboot"]
         words += ["-kernel", str(self.folder / "vmlinuz"), "-initrd", str(self.folder / "initrd")]
-        words += ["-append", "root=/dev/vda rw console=ttyS0 panic=-1 systemd.mask=systemd-udev-settle.service", "-serial", f"file:{self.work / 'console.log'}"]
+        words += ["-append", f"root=/dev/vda rw console=ttyS0 panic=-1 {NOT_NEEDED}", "-serial", f"file:{self.work / 'console.log'}"]
         words += ["-drive", f"file={self.folder / 'disk.qcow2'},if=virtio,snapshot=on", "-device", "virtio-rng-pci"]
         words += ["-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-10.0.2.15:22", "-device", "virtio-net-pci,netdev=n"]
         log = (self.work / "qemu.log").open("wb")
@@ -124,7 +125,7 @@ class Machine:
                 told = int(gone // PROGRESS_SECONDS)
                 say(f"{gone:4.0f} s  {self._console()[:100]}")
             try:
-                if self.sh("true", check=False, patience=5).returncode == 0:
+                if self.sh("true", check=False, patience=30).returncode == 0:
                     return True
             except subprocess.TimeoutExpired:
                 pass
