@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import datetime
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, ConfigError, Limits, allowed, libraries, seconds
 
 
@@ -58,3 +62,15 @@ def test_an_entry_of_the_inventory_is_read_as_it_is() -> None:
 def test_what_cannot_be_is_told(given: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         Config(**{"memory": "/m", **given})
+
+
+def test_what_the_page_shows_can_be_written(checkout: Path) -> None:
+    page = (checkout / "docs" / "safety.md").read_text()
+    config = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
+    (limits,) = libraries(config.pop("libraries"))
+    assert limits.quiet_hours and Config(**{name: value for name, value in config.items() if name in Config.__dataclass_fields__}).view == "mount"
+    shown = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
+    (limits,) = libraries(shown["immich_libraries"])
+    assert (limits.max_removed, limits.min_files, limits.max_age_of_backup, limits.settle) == ("1%", 1000, 93_600, 600)
+    known = yaml.safe_load((checkout / "roles" / "libraries" / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    assert set(shown) <= set(known) and set(shown["immich_libraries"][0]["scan"]) <= set(known["immich_libraries"]["options"]["scan"]["options"])
