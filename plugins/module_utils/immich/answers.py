@@ -12,6 +12,7 @@ import time
 import urllib.parse
 from typing import Any, NoReturn
 
+from .errors import OTHER_ADDRESS
 from .transport import Response
 
 NOT_READY = (429, 502, 503, 504)
@@ -113,7 +114,7 @@ def advice(status: int, *, kubernetes: str = "", session: bool = False) -> str:
     if status == 403:
         return "the key needs that permission, and an administrator as its owner; the module homelab.immich.api_key makes such a key"
     if status == 404:
-        return "check that url is Immich's own address, and that the server is not in maintenance mode"
+        return f"{OTHER_ADDRESS}, and that the server is not in maintenance mode"
     if status == 429:
         return "the server, or a proxy in front of it, asks to slow down; try again later"
     if status in NOT_READY:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from .answers import NOT_READY, advice, is_page, mismatch, parse, redirected_to, retry_after, said
-from .errors import ImmichError, MutationRefused, UnexpectedAnswer, Unreachable, api_error
+from .errors import OTHER_ADDRESS, ImmichError, MutationRefused, UnexpectedAnswer, Unreachable, api_error
 from .transport import Response, Transport, TransportError
 from .versions import Capabilities, Version, VersionError, capabilities, since
 
@@ -28,7 +28,6 @@ _SESSION_PATHS = ("/auth/login", "/auth/logout")
 _QUESTION = re.compile(r"/libraries/[^/]+/validate")
 _ATTEMPTS = 5
 _FIRST_DELAY_S = 0.5
-_OTHER_ADDRESS = "check that url is Immich's own address"
 
 
 class Client:
@@ -147,12 +146,12 @@ class Client:
             raise self._error(response, failed, session=self._token is not None or path in _SESSION_PATHS)
         if not response.body.strip():
             if shape is not None:
-                raise UnexpectedAnswer(f"{failed} answered nothing where data was expected; {_OTHER_ADDRESS}.")
+                raise UnexpectedAnswer(f"{failed} answered nothing where data was expected; {OTHER_ADDRESS}.")
             return None
         answer = self._parse(response, failed)
         problem = None if shape is None else mismatch(answer, shape)
         if problem:
-            raise UnexpectedAnswer(f"{failed} answered something else than Immich does ({problem}); {_OTHER_ADDRESS}.")
+            raise UnexpectedAnswer(f"{failed} answered something else than Immich does ({problem}); {OTHER_ADDRESS}.")
         return answer
 
     def _send(self, method: str, target: str, body: bytes | None, failed: str) -> Response:
@@ -195,18 +194,18 @@ class Client:
 
     def _parse(self, response: Response, failed: str) -> Any:
         if is_page(response):
-            raise UnexpectedAnswer(f"{failed} answered a web page; {_OTHER_ADDRESS}, with no login page in front of it.")
+            raise UnexpectedAnswer(f"{failed} answered a web page; {OTHER_ADDRESS}, with no login page in front of it.")
         try:
             return parse(response.body)
         except ValueError as error:
-            raise UnexpectedAnswer(f"{failed} answered {len(response.body)} bytes that are not JSON; {_OTHER_ADDRESS}.") from error
+            raise UnexpectedAnswer(f"{failed} answered {len(response.body)} bytes that are not JSON; {OTHER_ADDRESS}.") from error
 
     def _error(self, response: Response, failed: str, *, session: bool) -> ImmichError:
         status = response.status
         if 300 <= status < 400:
-            return UnexpectedAnswer(f"{failed} answered with a redirect to {redirected_to(response)}, which is not followed; give Immich's own address as url.")
+            return UnexpectedAnswer(f"{failed} answered with a redirect to {redirected_to(response)}, which is not followed; {OTHER_ADDRESS}.")
         if is_page(response):
-            what = advice(status) if status in NOT_READY else _OTHER_ADDRESS
+            what = advice(status) if status in NOT_READY else OTHER_ADDRESS
             return api_error(f"{failed} answered {status} with a web page; {what}.", status)
         words, kubernetes = said(response.body)
         what = advice(status, kubernetes=self._transport.base if kubernetes else "", session=session)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+OTHER_ADDRESS = "check that url, or namespace and service, leads to Immich itself"
+
 
 class ImmichError(Exception):
     """Something went wrong."""

@@ -13,7 +13,7 @@ from typing import Any
 from .answers import mismatch
 from .changes import Change, Plan, PlanErrors, Step
 from .client import Client
-from .errors import Forbidden, ImmichError, NotFound, UnexpectedAnswer
+from .errors import OTHER_ADDRESS, Forbidden, ImmichError, NotFound, UnexpectedAnswer
 
 _COUNTS = {"active": int, "waiting": int, "delayed": int, "paused": int, "failed": int}
 _QUEUE = {"name": str, "isPaused": bool, "statistics": _COUNTS}
@@ -71,7 +71,7 @@ class Queues:
         answer = self._api.get("/jobs", doing=doing, shape=dict)
         for name, item in answer.items():
             if problem := mismatch(item, _LEGACY, f"the answer.{name}"):
-                raise UnexpectedAnswer(f"Could not {doing}: GET /jobs is not as Immich answers ({problem}); check that url is Immich's own address.")
+                raise UnexpectedAnswer(f"Could not {doing}: GET /jobs is not as Immich answers ({problem}); {OTHER_ADDRESS}.")
         return {name: _queue(name, item["queueStatus"]["isPaused"], item["jobCounts"]) for name, item in answer.items()}
 
     def chosen(self, names: Iterable[str] | None) -> list[Queue]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .errors import ImmichError
+from .errors import OTHER_ADDRESS, ImmichError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # larger than any answer: 500 libraries are half a megabyte
@@ -205,7 +205,7 @@ def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def too_large() -> TransportError:
     """What a person is told of an answer without an end."""
-    return TransportError(f"the answer is larger than {MAX_BYTES // 1024**2} MiB", sent=True, advice="check that url is Immich's own address")
+    return TransportError(f"the answer is larger than {MAX_BYTES // 1024**2} MiB", sent=True, advice=OTHER_ADDRESS)
 
 
 def no_response(error: BaseException, timeout: float, *, sent: bool = True) -> TransportError:

@@ -61,9 +61,9 @@ def sentence(result: Result, url: str, *words: str) -> None:
 FAULTS: dict[str, tuple[Callable[[faults.Faults], None], tuple[str, ...]]] = {
     "reset": (lambda server: server.reset(FOR_EVER), ("the connection broke off; check the address",)),
     "reset in the middle": (lambda server: server.reset_in_body(FOR_EVER), ("the answer broke off; check the address",)),
-    "truncated": (lambda server: server.truncated(FOR_EVER), ("bytes that are not JSON; check that url is",)),
+    "truncated": (lambda server: server.truncated(FOR_EVER), ("bytes that are not JSON; check that url, or namespace and service, leads to Immich itself",)),
     "502": (lambda server: server.bad_gateway(FOR_EVER), ("answered 502 with a web page; the server is starting",)),
-    "web page": (lambda server: server.html(FOR_EVER), ("answered a web page; check that url is", "no login page")),
+    "web page": (lambda server: server.html(FOR_EVER), ("answered a web page; check that url, or namespace and service, leads to", "no login page")),
     "redirect": (lambda server: server.redirect("https://login.example.net/?token=abc", FOR_EVER), ("a redirect to https://login.example.net, which",)),
     "429": (lambda server: server.too_many_requests(3600, FOR_EVER), ("answered 429", "asks to wait 3600 seconds; try again then")),
 }

@@ -257,7 +257,7 @@ def test_what_is_not_json_is_told(scripted: Any, connect: Any, body: str) -> Non
 def test_a_web_page_is_told(scripted: Any, connect: Any, status: int) -> None:
     scripted.say("<!doctype html><h1>Log in</h1>", status=status, content_type="text/html; charset=utf-8")
     text = failure(lambda: connect().get("/libraries", doing="list the libraries"))
-    assert "web page" in text and "Immich's own address" in text and "<h1>" not in text
+    assert "web page" in text and "leads to Immich itself" in text and "<h1>" not in text
 
 
 def test_an_empty_answer_where_data_is_expected_is_told(scripted: Any, connect: Any) -> None:
@@ -315,7 +315,7 @@ def test_the_shape_of_an_answer(value: Any, shape: Any, problem: str | None) -> 
             Forbidden,
             "(Missing required permission: library.update); the key needs that permission",
         ),
-        (404, {"message": "Cannot GET /api/x"}, NotFound, "check that url is Immich's own address"),
+        (404, {"message": "Cannot GET /api/x"}, NotFound, "check that url, or namespace and service, leads to Immich itself"),
         (500, {"message": "Internal server error"}, ApiError, "the server's log says more"),
         (500, "", ApiError, "answered 500; the server's log"),
         (418, [1], ApiError, "answered 418; correct"),
