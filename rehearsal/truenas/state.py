@@ -149,8 +149,9 @@ def _account(accounts: list[dict[str, Any]], name_key: str, id_key: str, wanted:
 
 
 def _furnish(place: Path, export: dict[str, Any]) -> None:
-    """The folder of an export of a NAS that nobody plays: its sentinel, and what a read-only one holds."""
-    (place / nas.sentinel_path(export)).mkdir(parents=True, exist_ok=True)
+    """The folder of an export of a NAS that nobody plays: its subpaths, the sentinels, and what a read-only one holds."""
+    for folder in (place, *(place / subpath for subpath in nas.normalise(export)["subpaths"])):
+        (folder / nas.sentinel_path(export)).mkdir(parents=True, exist_ok=True)
     if export.get("access") == "ro":
         furnish(place, export["name"])
 

@@ -133,6 +133,20 @@ def test_others_are_named(run):
     assert "does not answer" not in output  # nobody outside is even asked
 
 
+def test_looking_as_root_is_said_by_name(run, tmp_path):
+    """Only the one task that looks becomes root, and only where the inventory says so."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/became\nwhile [ "$1" != /bin/sh ]; do shift; done\nexec "$@"\n')
+    sudo.chmod(0o755)
+    unas = {"ansible_host": "127.0.0.1", "nas_provider": "none", "nas_exports": [{"name": "photos", "path": "/volume1/photos"}]}
+    for as_root in (False, True):
+        become = {"ansible_become_exe": str(sudo), "ansible_become_user": "nobody", "ansible_pipelining": True}  # who is root here becomes nobody else
+        output, known = run({"unas": unas | {"nas_look_as_root": as_root}}, **become)
+        assert "failed=0" in output and known["unas"]["skipped"] == "photos cannot be looked into from here"
+        assert (tmp_path / "became").exists() is as_root
+    assert len((tmp_path / "became").read_text().splitlines()) == 1
+
+
 def test_nixos_in_a_checkout(run, tmp_path):
     checkout = tmp_path / "homelab"
     subprocess.run(["git", "init", "--quiet", checkout], check=True)

@@ -139,6 +139,12 @@ def test_a_nas_of_another_kind_has_folders(tmp_path, provider, export, path):
     assert not (place / nas.sentinel_path(export)).exists()
 
 
+def test_a_nas_of_another_kind_has_the_folders_that_volumes_mount(tmp_path):
+    export = {"name": "immich", "path": "/srv/immich", "clients": ["192.0.2.0/24"], "subpaths": ["family/upload"]}
+    seed(spec(export, provider="linux", host="attic"), tmp_path)
+    assert (tmp_path / "attic/srv/immich/family/upload/.immich-guard/immich").is_dir()
+
+
 def test_an_export_that_makes_no_sense_is_no_folder(tmp_path):
     seed(spec({"name": "../../outside", "dataset": "tank/x"}, {"name": "x", "dataset": "../../x"}, {"name": "y"}), tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
