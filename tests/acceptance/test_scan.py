@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from harness import Homelab
@@ -52,6 +53,11 @@ def test_a_scan_a_nas_that_is_away_and_the_way_back(homelab, photos):
     look = json.dumps({"immich_guard_view": "mount", "immich_guard_folders": {"/mnt/photos": str(photos)}})
     back = homelab.play("-e", look, playbook="playbooks/scan.yml")
     assert "The brake is set since" in back.output and counted(homelab) == whole
+
+    status = homelab.play(playbook="playbooks/scan_status.yml")
+    assert status.total("changed") == 0 and "The brake is set since" in status.output
+    outcomes = re.findall(r"^ *\d{4}-\d\d-\d\d \d\d:\d\d  NAS photos +(\w+)", status.output, re.MULTILINE)
+    assert outcomes == ["scanned", "refused", "scanned"]  # a look in check mode leaves no record
 
     released = homelab.play("-e", "immich_brake=released", playbook="playbooks/brake.yml")
     assert released.total("changed") == 1 and immich(homelab, "/system-config")["nightlyTasks"]["databaseCleanup"] is True

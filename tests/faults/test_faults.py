@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +49,46 @@ def test_a_library_survives(make_home: Callable[[str, str], Home], fault: Fault,
     if expected.outcome == "braked":
         assert release(home.admin, State(str(home.memory)), check_mode=False, record=lambda change: None) == []
         assert home.settings() == before
+
+
+@pytest.mark.parametrize("view", ["server", "mount"])
+def test_what_a_scan_does_after_the_guard_gave_it_up_is_found_by_the_next_run(make_home: Callable[[str, str], Home], view: str) -> None:
+    home = make_home("3.1.0", view)
+    assert home.guard().outcome == "scanned"
+    whole = home.assets()
+    home.server.job_seconds(0.1)  # the crawl ends before the check of what is known begins
+
+    def crawled(home: Home) -> None:
+        before = home.admin.get(f"/libraries/{home.library}", doing="look")["refreshedAt"]
+        while home.admin.get(f"/libraries/{home.library}", doing="look")["refreshedAt"] == before:
+            time.sleep(0.005)
+        home.unmount()
+
+    report = home.guard(crawled, gives_up=True)
+    assert report.outcome == "failed" and "has not ended: After 1 s it still waits for queue library." in report.message
+    home.hours_later()
+    home.mount_again()
+    assert home.count(trashed=True) == PHOTOS
+    report = home.guard()
+    assert (report.outcome, report.trashed) == ("braked", PHOTOS) and """{"immich_scan_accept": {"NAS photos": 40}}""" in report.message
+    home.server.nightly(days=40)
+    assert home.guard().returned == PHOTOS and whole == home.assets(visible=True)
+
+
+@pytest.mark.parametrize("view", ["server", "mount"])
+def test_a_memory_that_cannot_be_written_is_noticed_before_the_scan(make_home: Callable[[str, str], Home], view: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = make_home("3.1.0", view)
+    assert home.guard().outcome == "scanned"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = len(home.server.mutations)
+    with monkeypatch.context() as patch:
+        patch.setattr(State, "_replace", full)
+        report = home.guard()
+    assert report.outcome == "failed" and "No space left on device" in report.message
+    assert home.server.mutations[before:] == []
 
 
 def test_the_page_of_the_guard_shows_the_table(checkout: Path) -> None:

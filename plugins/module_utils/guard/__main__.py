@@ -114,6 +114,7 @@ def _client(connection: Mapping[str, Any], *, read_only: bool) -> Client:
 
 def _look(guard: Guard, limits: list[Limits], *, by_path: bool) -> int:
     worst = 0
+    sys.stdout.reconfigure(errors="surrogateescape")  # the names of files as they are, UTF-8 or not
     for entry in limits:
         if by_path:
             for sign, path in guard.checks.paths(entry):

@@ -126,10 +126,10 @@ def plan(known: Iterable[str] | None, seen: Iterable[Seen], now: float | None = 
         sentinel = item.path.endswith("/") and what != "blind"
         if what == "blind":
             if len(blind) < _EXAMPLES:
-                blind[item.path] = item.problem
+                blind[shown(item.path)] = item.problem
         elif sentinel:
             if what in ("removed", "unreadable"):
-                result.sentinels_lost.append(item.path[:-1])
+                result.sentinels_lost.append(shown(item.path[:-1]))
         else:
             result.known = None if result.known is None else result.known + (what != "added")
             result.found += what in ("added", "kept")
@@ -140,12 +140,17 @@ def plan(known: Iterable[str] | None, seen: Iterable[Seen], now: float | None = 
                 # a clock ahead of ours cannot make a file that arrives for ever
                 result.youngest = max(result.youngest, min(item.changed, now))
             if what in ("removed", "unreadable"):
-                result.removed_below = _common(result.removed_below, os.path.dirname(item.path))
+                result.removed_below = _common(result.removed_below, os.path.dirname(shown(item.path)))
             kind = "removed" if what == "unreadable" else what
             if kind != "kept" and len(result.examples[kind]) < _EXAMPLES:
-                result.examples[kind].append(item.path)
+                result.examples[kind].append(shown(item.path))
     result.examples["unreadable"] = [f"{path} ({why})" for path, why in blind.items()]
     return result
+
+
+def shown(path: str) -> str:
+    """Write a path so that everything can print it: a name that is not UTF-8 with a sign in the place of what is not."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _common(one: str, other: str) -> str:

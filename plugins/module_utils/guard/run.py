@@ -16,12 +16,11 @@ from ..immich.changes import Change, PlanErrors
 from ..immich.client import Client
 from ..immich.errors import ApiError, ImmichError, UnexpectedAnswer, Unreachable
 from ..immich.libraries import statistics
-from ..immich.users import list_users
 from .brake import by_hand, set_brake
 from .checks import LIBRARY, Checks, Later, Refused
 from .config import Config, Limits, allowed
 from .manifest import Damaged
-from .report import Report, counted
+from .report import Report, acceptance, counted
 from .state import State
 from .views import View
 
@@ -100,7 +99,7 @@ class Guard:
         # a walk may take minutes
         self.checks.folders(library, limits, total)
         # what the next run compares with, should this one not come to its end
-        self.state.remember(library["id"], self._facts(library, before))
+        self.state.remember(library["id"], self._facts(library, before) | {"unfinished": True})
         begun = {"library": library, "allowed": limit, "before": before, "failed": failed, "quiet": 0, "report": report.shown()}
         try:
             self._api.post(f"/libraries/{library['id']}/scan", doing=f"start the scan of {report.what}")
@@ -114,7 +113,8 @@ class Guard:
     def _scanned_by_others(self, library: dict[str, Any], limits: Limits, report: Report) -> bool:
         """Whether a scan outside the guard, or one whose guard died, trashed too much since this was looked at last. The brake is set then."""
         last = self.state.last(library["id"])
-        if last is None or last["refreshed_at"] == library["refreshedAt"] or self.state.brake() is not None:
+        untouched = last is None or (last["refreshed_at"] == library["refreshedAt"] and not last.get("unfinished"))
+        if untouched or self.state.brake() is not None:
             return False
         limit = allowed(limits.max_removed, last["total"])
         report.trashed = _newly_trashed(last, report.before or {})
@@ -123,7 +123,7 @@ class Guard:
             return False
         what = f"Since {last['at']} {report.what} was scanned outside the guard, or a guard was ended in the middle of a scan"
         did = f"{counted(report.trashed, 'asset')} of {report.owner} went into the trash (limit {limit:,}, {limits.max_removed})"
-        self._brake(report, f"{what}, and {did}.", last)
+        self._brake(report, f"{what}, and {did}. If that was wanted: {acceptance(limits.name, report.trashed)}.", library, last)
         if report.outcome == "braked" and not self._check_mode:
             self.state.remember(library["id"], self._facts(library, report.before or {}))
         return True
@@ -171,10 +171,11 @@ class Guard:
             return self._ended(report, "failed", f"Scan of {report.what} started, and not to be compared: {error} {unsure}")
         before, limit = begun["before"], begun["allowed"]
         report.after, report.trashed, report.returned = after, _newly_trashed(before, after), max(0, before["trashed"] - after["trashed"])
-        self.state.remember(library["id"], self._facts(library, after))
         did = f"{counted(report.trashed, 'asset')} of {report.owner} went into the trash"
         if report.trashed > limit:
-            self._brake(report, f"Scan of {report.what}: {did} (limit {limit:,}).", before)
+            self._brake(report, f"Scan of {report.what}: {did} (limit {limit:,}).", library, before)
+            if report.outcome == "braked":
+                self._remember(report, library, after)
             return self._ended(report, report.outcome, report.message)
         if gave_up:
             return self._ended(report, "failed", f"Scan of {report.what} has not ended: {gave_up} {unsure}")
@@ -183,8 +184,7 @@ class Guard:
             return self._ended(report, "failed", f"Scan of {report.what} started, and the server did not go through its folders. {advice}")
         if failed > begun["failed"]:
             return self._ended(report, "failed", f"Scan of {report.what}: {counted(failed - begun['failed'], 'job')} failed. The server's log says why.")
-        if report.plan is not None:
-            self.state.keep_walk(library["id"])
+        self._remember(report, library, after, whole=report.plan is not None)
         back = f", {report.returned:,} came back out of it" if report.returned else ""
         new = max(0, after["total"] - before["total"])
         message = f"Scan of {report.what} done: {counted(new, 'new asset')}, {report.trashed:,} into the trash{back}."
@@ -200,7 +200,16 @@ class Guard:
         after = scans.counts(self._api, library["ownerId"]) | {"total": statistics(self._api, library_id)["total"]}
         return library, after, queues.Queues(self._api).one("library").failed
 
-    def _brake(self, report: Report, happened: str, whole: dict[str, Any]) -> None:
+    def _remember(self, report: Report, library: dict[str, Any], counts: dict[str, int], *, whole: bool = False) -> None:
+        """Keep what the next run compares with: the counts, and when all was good the list of files too."""
+        try:
+            self.state.remember(library["id"], self._facts(library, counts))
+            if whole:
+                self.state.keep_walk(library["id"])
+        except OSError as error:
+            report.notes.append(f"The next run compares with the one before this: {error}.")
+
+    def _brake(self, report: Report, happened: str, library: dict[str, Any], whole: dict[str, Any]) -> None:
         """Set the brake, and say so; or say that it could not be. `whole` are the counts of when nothing was missing."""
         come_back = (
             "Find the files that are missing, put them back and scan again: the assets come back with albums and faces. "
@@ -210,19 +219,16 @@ class Guard:
         if not self._config.brake:
             report.message = f"{happened} The automatic brake is switched off: run playbooks/brake.yml before the server's nightly tasks. {come_back}"
             return
-        why = {"why": happened, "owner_id": self._owner_of(report), "counts": {name: whole[name] for name in ("visible", "trashed", "total")}}
+        why = {"why": happened, "owner_id": library["ownerId"], "counts": {name: whole[name] for name in ("visible", "trashed", "total")}}
         try:
             self._patiently(lambda: set_brake(self._api, self.state, why, check_mode=self._check_mode, record=self._record))
-        except ImmichError as error:
+        except (ImmichError, OSError) as error:
             hand = f"Do it by hand, before the server's nightly tasks: {by_hand(self._api)}."
             report.message = f"{happened} THE BRAKE COULD NOT BE SET: {error} {hand} {come_back}"
             return
         report.outcome = "braked"
         braked = f"The brake {'would be' if self._check_mode else 'is'} set: nothing is purged, and the server does not scan by itself."
         report.message = f"{happened} {braked} {come_back}"
-
-    def _owner_of(self, report: Report) -> str:
-        return next((user["id"] for user in list_users(self._api) if user["email"].lower() == report.owner), "")
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """Do it, and again while the server restarts."""
@@ -241,7 +247,10 @@ class Guard:
     def _ended(self, report: Report, outcome: str, message: str) -> Report:
         report.outcome, report.message = outcome, message
         if not self._check_mode:
-            self.state.record({"at": self._now().isoformat(timespec="seconds"), **asdict(report)})
+            try:
+                self.state.record({"at": self._now().isoformat(timespec="seconds"), **asdict(report)})
+            except OSError as error:
+                report.notes.append(f"No record could be kept: {error}.")
         return report
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,21 @@ def test_a_scan_a_plan_and_a_refusal(host: Host) -> None:
     assert host.run("--accept", "NAS=8").returncode == 0
     records = [json.loads(line) for line in (host.folder / "memory" / "records.jsonl").read_text().splitlines()]
     assert [(record["outcome"], record["trashed"]) for record in records] == [("scanned", 0), ("refused", 0), ("scanned", 8)]
+
+
+def test_a_name_that_is_not_utf_8(host: Host) -> None:
+    name = os.fsencode(str(host.photos)) + b"/not\xff.jpg"
+    with open(name, "wb") as file:
+        file.write(b"a photo")
+    assert host.run().returncode == 0
+    os.unlink(name)
+    for number in range(5):
+        (host.photos / f"{number:02}.jpg").unlink()
+    line = [sys.executable, "-I", "-S", str(host.folder / "guard.pyz"), "paths", "--config", str(host.config())]
+    paths = subprocess.run(line, env={"LC_ALL": "C.UTF-8"}, capture_output=True, check=True)
+    assert b"- /mnt/photos/not\xff.jpg\n" in paths.stdout
+    refused = host.run("plan")
+    assert refused.returncode == 4 and "it would trash 6 of" in refused.stdout
 
 
 def test_put_off_while_another_guard_is_at_work(host: Host) -> None:
