@@ -68,6 +68,7 @@ requests:
 
 from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import release, set_brake
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import Busy, State
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
 
 
@@ -86,7 +87,7 @@ def main() -> None:
                     set_brake(api, memory, {"why": "Set by hand."}, check_mode=module.check_mode, record=module.record)
                 now = before or memory.brake() or {}
         except Busy as reason:
-            module.fail(f"{str(reason).capitalize()}.")
+            raise ImmichError(f"Put off: {reason}.") from reason
     module.exit(since=now.get("since"), why=now.get("why"), left_alone=left_alone)
 
 

@@ -203,26 +203,32 @@ def logged_in(module: ImmichModule, api: Client) -> bool:
     return True
 
 
-def main() -> None:
-    """Run the module."""
-    module = ImmichModule(SPEC | WAIT_SPEC)
-    given = module.params
+def told(given: dict[str, Any]) -> tuple[Config, list[Limits]]:
+    """Read the options: what holds for all libraries, and those to scan now with their limits."""
     names = ("memory", "view", "folders", "accept", "brake", "timezone")
     try:
         config = Config(**{name: given[name] for name in names}, sentinels=tuple(given["sentinels"]), media=given["media"] or "")
         every = libraries(given["libraries"])
-        wanted = [limits for limits in every if given["only"] is None or limits.name in given["only"]]
     except ConfigError as error:
-        module.fail(str(error))
-    if unknown := sorted(set(given["only"] or ()) - {limits.name for limits in wanted}):
-        module.fail(f"only names {', '.join(unknown)}, which is not among libraries; they are {', '.join(limits.name for limits in every) or 'none'}.")
+        raise ImmichError(str(error)) from error
+    have = {limits.name for limits in every}
+    if unknown := sorted(set(given["only"] or ()) - have):
+        raise ImmichError(f"only names {', '.join(unknown)}, which is not among libraries; they are {', '.join(sorted(have)) or 'none'}.")
+    return config, [limits for limits in every if given["only"] is None or limits.name in given["only"]]
+
+
+def main() -> None:
+    """Run the module."""
+    module = ImmichModule(SPEC | WAIT_SPEC)
     with module.api(authenticate=False) as api:
+        config, wanted = told(module.params)
         guard = Guard(api, view_of(config, api), config, wanted, check_mode=module.check_mode, record=module.record)
         try:
             with guard.state.alone(unless=module.check_mode):
-                result = scan(module, guard, wanted) if logged_in(module, api) else {"resume": given["resume"], "waiting_for": AWAY}
+                again = {"resume": module.params["resume"], "waiting_for": AWAY}
+                result = scan(module, guard, wanted) if logged_in(module, api) else again
         except Busy as reason:
-            module.fail(f"{str(reason).capitalize()}.")
+            raise ImmichError(f"Put off: {reason}.") from reason
     bad = [report["message"] for report in result.get("libraries", ()) if report["outcome"] not in GOOD]
     if bad:
         module.exit(failed=True, msg="\n".join(bad), **result)

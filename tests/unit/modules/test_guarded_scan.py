@@ -116,7 +116,7 @@ def test_two_guards_at_once(immich: Any, photos: Path, options: dict[str, Any]) 
     from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
 
     with State(options["memory"]).alone():
-        assert "Another guard is at work with" in immich.run("guarded_scan", **options).message
+        assert "Put off: another guard is at work with" in immich.run("guarded_scan", **options).message
         assert immich.run("guarded_scan", check=True, **options)["libraries"][0]["outcome"] == "planned"
 
 
