@@ -15,6 +15,8 @@ description:
   - Otherwise logs in with O(email) and O(password) and changes the key's permissions, or makes a new key.
   - Immich shows the secret of a key once, when it is made, so store RV(secret) at once. A result that carries it is hidden, as with C(no_log);
     an error is shown.
+  - A stored key that has another name is an error, for O(api_key) of C(module_defaults) or of the environment may be a key for something else.
+    Give V("") there to have a new key made.
   - A stored key that the server does not accept is replaced, and the user's key named O(name), whose secret nobody has then, is deleted.
   - Names of keys are not unique in Immich. More than one key named O(name) is an error that lists them.
   - Without O(email) and O(password), O(api_key) may have more permissions than are needed, and fewer are an error.
@@ -26,7 +28,8 @@ options:
   purposes:
     description:
       - What the key is for. The permissions for that follow from the server's version.
-      - V(validate) needs a key with all permissions.
+      - V(scan) is for M(homelab.immich.library_scan) with O(homelab.immich.library_scan#module:validate=false). With its default,
+        give V(validate) too, which needs a key with all permissions.
     type: list
     elements: str
     choices: [backups, guard, integrity, libraries, maintenance, onboarding, queues, scan, settings, statistics, users, validate]
@@ -168,6 +171,12 @@ def ensure_present(module: ImmichModule, api: Client) -> dict[str, Any]:
     own = api_keys.read_own(api) if key else None
     if own is None:
         return make(module, api, permissions, key, store)
+    if given["api_key"] and module.can_log_in and own.get("name", given["name"]) != given["name"]:
+        # from the environment or module_defaults it may be the very key that everything else works with
+        raise ImmichError(
+            f'The key given as api_key is named "{own["name"]}", not "{given["name"]}"; give the one that was stored for "{given["name"]}", '
+            'or api_key: "" to make a new key. Only in Immich can a key be given another name.'
+        )
     result = {"id": own.get("id"), "permissions": permissions} | ({"secret": key} if store and not given["api_key"] else {})
     if "permissions" not in own and module.can_log_in:
         # a server that is too old to say what a key may do says it to the key's owner
@@ -251,6 +260,8 @@ def main() -> NoReturn:
         mutually_exclusive=[("purposes", "permissions")],
         required_if=[("state", "present", ("purposes", "permissions"), True)],
     )
+    if module.params["state"] == "present" and not (module.params["purposes"] or module.params["permissions"]):
+        module.fail("A key without a permission is not possible; name at least one of purposes or permissions.")
     with module.api(authenticate=False) as api:
         result = (ensure_present if module.params["state"] == "present" else ensure_absent)(module, api)
     module.exit(**result)

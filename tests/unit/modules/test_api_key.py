@@ -75,6 +75,21 @@ def test_a_key_that_may_too_much_is_reduced(immich: Any) -> None:
     assert "Missing required permission" in immich.run("user", api_key=secret, users=[{"email": "admin@example.net", "name": "X"}]).message
 
 
+def test_a_key_for_something_else_is_never_taken_for_this_one(immich: Any) -> None:
+    other = immich.log_in("api_key", name="mine", permissions=["all"])["secret"]
+    for check in (True, False):
+        result = immich.log_in("api_key", check=check, api_key=other, rotate=True, **KEY)
+        # a server that does not say which key it is makes another
+        assert result.failed == tells(immich) and (not tells(immich) or 'is named "mine", not "ansible"; give the one' in result.message)
+    assert immich.log_in("api_key", api_key="", replace_lost=True, **KEY)["secret"] and names(immich) == ["ansible", "mine", "tests"]
+    assert immich.run("library_info", api_key=other)["libraries"] == []
+
+
+@pytest.mark.parametrize("nothing", [{"purposes": []}, {"permissions": []}])
+def test_a_key_without_a_permission_is_refused(immich: Any, nothing: dict[str, Any]) -> None:
+    assert "name at least one of purposes or permissions" in immich.log_in("api_key", name="ansible", **nothing).message
+
+
 def test_a_stored_key_that_is_invalid_is_replaced_and_the_old_one_of_that_name_goes(immich: Any) -> None:
     make(immich)
     result = immich.log_in("api_key", api_key="stale", **KEY)
