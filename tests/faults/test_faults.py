@@ -15,7 +15,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import 
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
 from ansible_collections.homelab.immich.rehearsal.immich.dialects import DIALECTS
 
-from .conftest import PHOTOS, Home
+from .conftest import EMAIL, PHOTOS, Home
 from .table import FAULTS, Fault, rows
 
 
@@ -47,6 +47,7 @@ def test_a_library_survives(make_home: Callable[[str, str], Home], fault: Fault,
     assert report.outcome == "scanned", report.message
     assert whole <= home.assets(visible=True), "assets did not come back"
     if expected.outcome == "braked":
+        assert f"assets of {EMAIL} are in the trash, 0 of them from before." in report.notes[-1]
         assert release(home.admin, State(str(home.memory)), check_mode=False, record=lambda change: None) == []
         assert home.settings() == before
 

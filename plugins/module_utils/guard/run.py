@@ -189,9 +189,9 @@ class Guard:
         new = max(0, after["total"] - before["total"])
         message = f"Scan of {report.what} done: {counted(new, 'new asset')}, {report.trashed:,} into the trash{back}."
         if memory := self.state.brake():
-            left = max(0, after["trashed"] - memory["counts"]["trashed"]) if memory.get("owner_id") == library["ownerId"] else None
-            missing = f" {counted(left, 'asset')} that went into the trash then are still in it." if left else ""
-            report.notes.append(f"The brake is set since {memory['since']}.{missing} When all is back, release it: {RELEASE}.")
+            since = f", {memory['counts']['trashed']:,} of them from before" if memory.get("owner_id") == library["ownerId"] else ""
+            trash = f"{counted(after['trashed'], 'asset')} of {report.owner} {'is' if after['trashed'] == 1 else 'are'} in the trash{since}"
+            report.notes.append(f"The brake is set since {memory['since']}; {trash}. When all is back, release it: {RELEASE}.")
         return self._ended(report, "scanned", message)
 
     def _after(self, begun: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int], int]:
