@@ -222,7 +222,8 @@ def test_the_second_run_changes_nothing(nas: Nas) -> None:
 
 def test_the_kernel_agrees_with_the_table(nas: Nas) -> None:
     assert nas.wrong_answers(True, PEOPLE) == []  # as Debian comes
-    nas.sh("printf '[mountd]\nmanage-gids=n\n' > /etc/nfs.conf.d/immich.conf; systemctl restart nfs-server")
+    # for half a minute the kernel expects a mountd that looks up groups to come back, and lets who asks meanwhile wait for minutes
+    nas.sh("printf '[mountd]\nmanage-gids=n\n' > /etc/nfs.conf.d/immich.conf; systemctl restart nfs-server; sleep 31")
     assert nas.wrong_answers(False, [person for person in PEOPLE if person[2] or person[0] in GROUPS]) == []  # nobody else has groups to tell apart
     fine, _changed, output = nas.run(EXPORTS, "--check")
     assert fine and "looks up the groups" not in output, output
