@@ -14,6 +14,8 @@ from ansible_collections.homelab.immich.plugins.plugin_utils.in_process import I
 class ActionModule(InProcess):
     """The action behind homelab.immich.api_key; the documentation is with the module of that name."""
 
+    # what a background job returned would be shown with the secret
+    _supports_async = False
     main = api_key.main
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

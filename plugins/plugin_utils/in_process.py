@@ -24,6 +24,7 @@ class InProcess(ActionBase):
     """An action that runs the module of its name; the class attribute `main` is that module's."""
 
     TRANSFERS_FILES = False
+    _supports_async = True
     main: Callable[[], Any]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -34,7 +35,7 @@ class InProcess(ActionBase):
     def execute(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module with these options, and return what it returns."""
         if not self._is_here(task_vars):
-            return self._execute_module(module_args=args, task_vars=task_vars)
+            return self._execute_module(module_args=args, task_vars=task_vars, wrap_async=bool(self._task.async_val))
         task = {"_ansible_check_mode": self._task.check_mode, "_ansible_diff": self._task.diff, "_ansible_module_name": self._task.action}
         # as JSON has them, without what Ansible's templates leave on values
         ImmichModule.ansible_module = partial(_Module, json.loads(json.dumps(args, default=str)) | task)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.homelab.immich.plugins.action.api_key import ActionModule as ApiKey
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
 from ansible_collections.homelab.immich.plugins.plugin_utils.in_process import InProcess
 
@@ -24,8 +25,8 @@ class Action(InProcess):
         module = ImmichModule({"secret": {"type": "str", "no_log": True}})
         module.exit(ran="here", said=f"it is {module.params['secret']}", check=module.check_mode, pid=os.getpid())
 
-    def _execute_module(self, **_how: Any) -> dict[str, Any]:
-        return {"ran": "as a module"}
+    def _execute_module(self, *, wrap_async: bool = False, **_how: Any) -> dict[str, Any]:
+        return {"ran": "in the background" if wrap_async else "as a module"}
 
 
 def action(connection: dict[str, Any] | None = None, **task: Any) -> Action:
@@ -52,7 +53,6 @@ def test_it_runs_here_with_its_secrets_hidden_and_leaves_nothing_behind() -> Non
         ({"connection": {"transport": "ssh"}}, HERE),
         ({"connection": {"become": object()}}, HERE),
         ({"delegate_to": "bastion"}, HERE),
-        ({"async_val": 60}, HERE),
         ({"environment": [{}, {"IMMICH_URL": "https://photos.example.net"}]}, HERE),
         ({}, {"ansible_python_interpreter": "/usr/bin/another"}),
         ({}, {}),
@@ -60,3 +60,8 @@ def test_it_runs_here_with_its_secrets_hidden_and_leaves_nothing_behind() -> Non
 )
 def test_anywhere_else_it_is_an_ordinary_module(how: dict[str, Any], variables: dict[str, Any]) -> None:
     assert action(**how).execute({}, variables) == {"ran": "as a module"}
+
+
+def test_it_runs_in_the_background_only_where_that_shows_no_secret() -> None:
+    assert action(async_val=60).execute({}, HERE) == {"ran": "in the background"}
+    assert Action._supports_async and not ApiKey._supports_async
