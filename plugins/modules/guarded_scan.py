@@ -11,7 +11,7 @@ version_added: 0.1.0
 author: homelab.immich contributors (@homelab-immich)
 description:
   - A scan puts every asset in the trash whose file it does not find, and an export that is not mounted looks like an empty folder.
-    This module looks before it scans, compares after it, and stops the nightly purge (the brake) when more was trashed than O(libraries[].scan.max_removed).
+    This module looks before it scans, compares after it, and stops the nightly purge (the brake) when more was trashed than C(scan.max_removed).
   - One library is scanned after the other. A library whose scan is refused does not keep the others from being scanned; the task fails in the end.
   - Check mode says what a scan would do, and changes nothing.
   - With O(view=server) Immich is asked whether the folders and sentinels are there. It tells nothing about files, so limits are compared after the scan.

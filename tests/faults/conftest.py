@@ -219,5 +219,3 @@ def make_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     yield make
     for server in servers:
         server.close()
-
-

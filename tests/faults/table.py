@@ -27,7 +27,6 @@ class Seen:
     says: str
     trashed: int = 0
 
-
     def __str__(self) -> str:
         words = {"refused": "refused", "braked": f"scanned, {self.trashed} of {PHOTOS} in the trash, braked", "later": "put off", "failed": "fails and says so"}
         return words.get(self.outcome, "scanned")

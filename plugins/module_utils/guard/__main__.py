@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ..immich.changes import Change, PlanErrors
 from ..immich.client import Client
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(given.command, json.loads(given.config.read_text(encoding="utf-8")), given)
     except (ConfigError, OSError, ValueError) as error:
-        print(f"{given.config}: {error}", file=sys.stderr)
+        _tell(f"{given.config}: {error}", to=sys.stderr)
         return 2
 
 
@@ -91,11 +91,18 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
         with guard.state.alone():
             return _brake(api, guard, command) if command in ("brake", "release") else _scan(guard, limits, connection["wait"])
     except Busy as reason:
-        print(f"Put off: {reason}.")
+        _tell(f"Put off: {reason}.")
         return EXIT_CODES["later"]
     except (ImmichError, PlanErrors, Damaged) as error:
-        print(error, file=sys.stderr)
+        _tell(str(error), to=sys.stderr)
         return EXIT_CODES["failed"]
+
+
+def _tell(*lines: str, to: TextIO | None = None) -> None:
+    """Print at once, also into a pipe."""
+    to = to or sys.stdout
+    to.write("".join(f"{line}\n" for line in lines))
+    to.flush()
 
 
 def _accepted(text: str) -> tuple[str, int]:
@@ -118,7 +125,7 @@ def _look(guard: Guard, limits: list[Limits], *, by_path: bool) -> int:
     for entry in limits:
         if by_path:
             for sign, path in guard.checks.paths(entry):
-                print(sign, path)
+                _tell(f"{sign} {path}")
         else:
             worst = max(worst, _say(guard.begin(entry)))
     return worst
@@ -131,7 +138,7 @@ def _scan(guard: Guard, limits: list[Limits], wait: float) -> int:
         if not isinstance(report, Report):
             ends, pause = time.monotonic() + wait, _WAIT_S
             while (left := guard.pending(report)) and time.monotonic() < ends:
-                print(f'  "{entry.name}": waiting for {left}', flush=True)
+                _tell(f'  "{entry.name}": waiting for {left}')
                 time.sleep(pause)
                 pause = min(pause * 1.5, _LONGEST_S)
             report = guard.finish(report, f"After {wait:g} s it still waits for {left}." if left else "")
@@ -140,7 +147,7 @@ def _scan(guard: Guard, limits: list[Limits], wait: float) -> int:
 
 
 def _say(report: Any) -> int:
-    print(*report.lines(), sep="\n", flush=True)
+    _tell(*report.lines())
     return EXIT_CODES[report.outcome]
 
 
@@ -148,17 +155,17 @@ def _brake(api: Client, guard: Guard, command: str) -> int:
     changes: list[Change] = []
     if command == "brake":
         set_brake(api, guard.state, {"why": "by hand"}, check_mode=False, record=changes.append)
-        print("The brake is set.")
+        _tell("The brake is set.")
     elif guard.state.brake() is None:
-        print("The brake is not set, as far as this guard knows.")
+        _tell("The brake is not set, as far as this guard knows.")
     else:
         others = release(api, guard.state, check_mode=False, record=changes.append)
-        print("The brake is released." + (f" Somebody else has changed {', '.join(others)} since; left alone." if others else ""))
+        _tell("The brake is released." + (f" Somebody else has changed {', '.join(others)} since; left alone." if others else ""))
     for change in changes:
         for name, value in (change.after or {}).items():
-            print(f"  {name}: {value}")
+            _tell(f"  {name}: {value}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -119,7 +119,8 @@ class Seen:
 
     def below(self, path: str) -> list[tuple[str, str]]:
         """The file systems that are mounted below a folder, as (place, source), without snapshots that somebody looks at."""
-        return [(place, source) for place, kind, source in self.mounts if place != path and nas.within(place, path) and kind in DISKS and "@" not in source]
+        below = [(mounted, source) for mounted, kind, source in self.mounts if mounted != path and kind in DISKS and nas.within(mounted, path)]
+        return [(mounted, source) for mounted, source in below if "@" not in source]
 
 
 def host_script(exports: Sequence[Mapping[str, Any]], module: str = "") -> str:

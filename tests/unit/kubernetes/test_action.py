@@ -70,7 +70,7 @@ def test_what_does_not_help_itself_ends_the_wait_when_seen_twice(wait):
 
 def test_the_objects_lose_what_templates_leave_on_them():
     [item] = apply.plain([{"kind": "Secret", "metadata": {"name": type("Tagged", (str,), {})("x")}}])
-    assert type(item["metadata"]["name"]) is str
+    assert item["metadata"]["name"].__class__ is str
 
 
 @pytest.mark.parametrize("objects", [None, "text", [], [1], [{"kind": "Secret"}]])

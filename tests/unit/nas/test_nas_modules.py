@@ -157,7 +157,7 @@ def test_somebody_who_says_nothing_or_is_not_there(look):
 
 def test_a_nas_that_is_not_there_is_waited_for_once(run, monkeypatch):
     asked = []
-    monkeypatch.setattr(nfs4, "_connect", lambda address, *_rest: asked.append(address) or (_ for _ in ()).throw(nfs4.NfsError("does not answer")))
+    monkeypatch.setattr(nfs4, "_connect", lambda address, *_rest: asked.append(address) or (none for none in ()).throw(nfs4.NfsError("does not answer")))
     exports = [PHOTOS, PHOTOS | {"name": "videos", "path": "/volume1/videos"}, PHOTOS | {"name": "far", "path": "/far", "address": "192.0.2.41"}]
     seen = run("nas_export_info", {"name": "unas", "address": "192.0.2.40", "exports": exports})
     assert asked == ["192.0.2.40", "192.0.2.41"] and len(seen["warned"]) == 2 and [export["seen"] for export in seen["exports"]] == [False] * 3
