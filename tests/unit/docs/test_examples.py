@@ -50,10 +50,10 @@ def test_the_examples_of_the_immich_modules_run(tmp_path: Path) -> None:
         first = {
             "name": "A key",
             "register": "made",
-            "homelab.immich.api_key": {"url": immich.url, "email": "admin@example.net", "password": PASSWORD, "name": "tests", "permissions": ["all"]},
+            "homelab.immich.api_key": {"url": immich.url, "email": "admin@example.net", "password": PASSWORD, "name": "ansible", "permissions": ["all"]},
         }
         secrets = {"vault_immich_admin_password": PASSWORD, "vault_family_password": PASSWORD, "vault_oauth_secret": "x"}
-        keys = {"immich_key": "{{ made.secret | default('') }}", "stored_key": "{{ key.secret | default(made.secret) | default('') }}"}
+        keys = {"immich_key": "{{ made.secret | default('') }}", "stored_key": "{{ key.secret | default('') }}"}
         moved = at(immich.url, tasks, "https://photos.example.net", "https://login.example.net")
         moved = at(str(tmp_path / "guard"), moved, "/var/lib/immich-guard")
         examples.play(tmp_path, {**examples.LOCAL, "hosts": "localhost", "vars": secrets | keys, "tasks": [moved[0], first, *moved[1:]]})
