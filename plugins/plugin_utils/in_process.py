@@ -14,10 +14,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
-from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
+from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule, Module
 
 
 class InProcess(ActionBase):
@@ -44,7 +43,7 @@ class InProcess(ActionBase):
         except _Ended as ended:
             return ended.result
         finally:
-            ImmichModule.ansible_module = AnsibleModule
+            ImmichModule.ansible_module = Module
         raise RuntimeError(f"{self._task.action} ended without a result")
 
     def _is_here(self, task_vars: dict[str, Any]) -> bool:
@@ -63,8 +62,8 @@ class _Ended(BaseException):
         self.result = result
 
 
-class _Module(AnsibleModule):
-    """AnsibleModule, but its options come from the task and its result goes to it."""
+class _Module(Module):
+    """Module, but its options come from the task and its result goes to it."""
 
     def __init__(self, given: dict[str, Any], **spec: Any) -> None:
         self._given = given
@@ -78,4 +77,4 @@ class _Module(AnsibleModule):
         raise _Ended(remove_values(result, self.no_log_values))
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        self.exit_json(failed=True, msg=msg, **result)
+        self.exit_json(failed=True, msg=msg, **{"invocation": {}, **result})

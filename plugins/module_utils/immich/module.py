@@ -33,10 +33,18 @@ CONNECTION_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
+class Module(AnsibleModule):
+    """AnsibleModule, whose failures do not list the options: with some that are wrong, Ansible does not know yet which of them are secret."""
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn:
+        """Fail with one sentence."""
+        super().fail_json(msg, **{"invocation": {}, **result})
+
+
 class ImmichModule:
     """Composes AnsibleModule: says what, while this knows how."""
 
-    ansible_module: Callable[..., AnsibleModule] = AnsibleModule  # an action that runs the module in its own process puts another in its place
+    ansible_module: Callable[..., AnsibleModule] = Module  # an action that runs the module in its own process puts another in its place
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
         # no_log: no arguments in syslog, where the secrets inside free-form options would show
@@ -49,6 +57,8 @@ class ImmichModule:
     @contextmanager
     def api(self, *, authenticate: bool = True) -> Iterator[Client]:
         """Give one client for the whole run; turn its errors into the module's failure. Without `authenticate` the caller logs in itself."""
+        if self.params["timeout"] <= 0:
+            self.fail(f"timeout is {self.params['timeout']}; give a number of seconds from 1.")
         try:
             self._client = Client(
                 self._transport(),

@@ -74,6 +74,11 @@ def test_a_rehearsal_leaves_this_machine_by_no_way(run_module: Any, name: str, w
     assert "this is a rehearsal" in run_module(name, rehearsal=True, api_key="k", **where, **MODULES[name]).message
 
 
+@pytest.mark.parametrize("timeout", [0, -1])
+def test_a_timeout_that_is_no_time_is_told(run_module: Any, timeout: int) -> None:
+    assert run_module("server_info", url="http://127.0.0.1:1", timeout=timeout).message == f"timeout is {timeout}; give a number of seconds from 1."
+
+
 def test_the_environment_fills_in_what_is_not_given_at_all(immich: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMMICH_URL", immich.server.url)
     monkeypatch.setenv("IMMICH_API_KEY", immich.key)

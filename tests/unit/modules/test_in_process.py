@@ -11,9 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.immich.plugins.action.api_key import ActionModule as ApiKey
-from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
+from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule, Module
 from ansible_collections.homelab.immich.plugins.plugin_utils.in_process import InProcess
 
 
@@ -44,7 +43,7 @@ def test_it_runs_here_with_its_secrets_hidden_and_leaves_nothing_behind() -> Non
     result = action().execute({"secret": "nobody-may-see"}, HERE)
     assert (result["ran"], result["pid"], result["check"], result["changed"]) == ("here", os.getpid(), True, False)
     assert "nobody-may-see" not in str(result) and result["said"] == "it is ********"
-    assert ImmichModule.ansible_module is AnsibleModule
+    assert ImmichModule.ansible_module is Module
 
 
 @pytest.mark.parametrize(

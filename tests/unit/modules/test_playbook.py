@@ -86,6 +86,8 @@ WRONG = [
     ({"users": [{"email": "mum@example.net", "quota": "much", "password": "{{ mum }}"}]}, "is not a size; write bytes"),
     ({"users": [{"name": "Mum", "password": "{{ mum }}"}]}, "missing required arguments: email found in users"),
     ({"user": "mum@example.net", "users": []}, "Unsupported parameters for (homelab.immich.user)"),
+    # before Ansible knows which options are secret
+    ({"users": ["mum@example.net"]}, "dictionary requested, could not parse JSON or key=value"),
 ]
 
 
