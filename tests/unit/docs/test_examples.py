@@ -50,7 +50,7 @@ def test_the_examples_of_the_immich_modules_run(tmp_path: Path) -> None:
         first = {
             "name": "A key",
             "register": "made",
-            "homelab.immich.api_key": {"url": immich.url, "email": "admin@example.net", "password": PASSWORD, "name": "ansible", "permissions": ["all"]},
+            "homelab.immich.api_key": {"url": immich.url, "email": "admin@example.net", "password": PASSWORD, "name": "tests", "permissions": ["all"]},
         }
         secrets = {"vault_immich_admin_password": PASSWORD, "vault_family_password": PASSWORD, "vault_oauth_secret": "x"}
         keys = {"immich_key": "{{ made.secret | default('') }}", "stored_key": "{{ key.secret | default('') }}"}
