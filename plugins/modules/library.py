@@ -192,15 +192,18 @@ def main() -> None:
         owners = {email: user_id for user_id, email in emails.items()}
         # in check mode the owner may be one whom the same play would create
         wanted = libraries.desired(module.params["libraries"] if listed else [module.params], owners, unknown_owner_ok=module.check_mode)
-        plans, unmanaged = libraries.plan_libraries(
-            libraries.list_libraries(api), wanted, emails, lambda library_id: libraries.statistics(api, library_id)["total"]
-        )
+        found = libraries.list_libraries(api)
+        plans, unmanaged = libraries.plan_libraries(found, wanted, emails, lambda library_id: libraries.statistics(api, library_id)["total"])
         for plan in plans:
             library_id = (plan.current or {}).get("id") if module.check_mode else libraries.carry_out(api, plan)
             module.record(plan.change)
             done.append({"name": plan.wanted.name, "owner": plan.wanted.owner, "id": library_id, "action": plan.change.action})
-            if plan.wanted.owner_id is None:
+            if plan.wanted.owner_id is not None:
+                continue
+            if plan.wanted.state == "present":
                 module.ansible.warn(f"The owner of {plan.wanted.what} has no account yet; without one the library cannot be created.")
+            elif any(library["name"] == plan.wanted.name and library["ownerId"] not in emails for library in found):
+                module.ansible.warn(f'A library "{plan.wanted.name}" of a deleted user is left alone; restore the account to remove it.')
     others = [{"name": library["name"], "owner": emails.get(library["ownerId"]), "id": library["id"]} for library in unmanaged]
     module.exit(libraries=done, **({"unmanaged": others} if listed else {}))
 

@@ -29,7 +29,7 @@ def chosen(libraries: list[dict[str, Any]], emails: Mapping[str, str], wanted: I
             found[matches[0]["id"]] = matches[0]
         elif matches:
             each = ", ".join(f"{item['id']} of {emails.get(item['ownerId'], 'a deleted user')}" for item in matches)
-            errors.append(f"{what} is there {len(matches)} times ({each}); give owner, or rename one of them.")
+            errors.append(f"{what} is there {len(matches)} times ({each}); {'' if owner else 'give owner, or '}rename one of them.")
         else:
             have = ", ".join(sorted(f'"{item["name"]}"' for item in libraries)) or "none"
             errors.append(f"{what} does not exist; the server has {have}.")

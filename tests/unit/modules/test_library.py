@@ -56,6 +56,20 @@ def test_check_mode_takes_an_owner_whom_the_play_would_make(immich: Any) -> None
     assert "no user has the owner's address" in immich.run("library", **{**PHOTOS, "owner": "mum@example.net"}).message
 
 
+def test_a_library_whose_owner_was_deleted_is_left_alone_and_that_is_told(immich: Any) -> None:
+    mum = {"email": "mum@example.net", "name": "Mum", "password": "secret-123"}
+    owned = {**PHOTOS, "owner": "mum@example.net"}
+    absent = {**owned, "state": "absent"}
+    assert not immich.run("library", **absent).warnings
+    immich.run("user", users=[mum])
+    immich.run("library", **owned)
+    immich.run("user", users=[{**mum, "state": "absent"}])
+    result = immich.run("library", **absent)
+    assert not result.changed and "of a deleted user is left alone; restore the account" in result.warnings[0]
+    immich.run("user", users=[{**mum, "restore": True}])
+    assert immich.run("library", **absent).changed
+
+
 @pytest.mark.parametrize(("path", "reason"), [("/mnt/photos/nowhere", "does not exist"), ("{media}/library", "media upload folder")])
 def test_a_path_that_the_server_does_not_take_leaves_no_half_made_library(immich: Any, path: str, reason: str) -> None:
     path = path.format(media=immich.server.instance.mounts[-1].path)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.immich import scans
+from ansible_collections.homelab.immich.plugins.module_utils.immich.changes import PlanErrors
 
 
 @pytest.fixture
@@ -117,3 +119,6 @@ def test_missing_and_ambiguous_names_are_told_at_once(immich: Any, photos: Path)
     message = immich.run("library_scan", libraries=[{"name": "2023"}, {"name": "Scans"}]).message
     assert 'Library "2023" is there 2 times' in message and "give owner" in message and 'Library "Scans" does not exist; the server has "2023"' in message
     assert immich.run("library_scan", name="2023", owner="mum@example.net", check=True).changed
+    twins = [{"id": number, "name": "2023", "ownerId": "mum"} for number in ("1", "2")]
+    with pytest.raises(PlanErrors, match=r"is there 2 times \(1 of m@example.net, 2 of m@example.net\); rename one of them"):
+        scans.chosen(twins, {"mum": "m@example.net"}, [{"name": "2023", "owner": "m@example.net"}])
