@@ -10,6 +10,8 @@ VENV      := $(CACHE)/venv-$(KEY)
 BIN       := $(VENV)/bin
 REHEARSAL := PYTHONPATH=collections $(BIN)/python -m ansible_collections.homelab.immich.rehearsal
 export PATH := $(BIN):$(PATH)
+# over all cores, for suites whose tests start nothing that others wait for
+SPREAD    := -n auto --dist worksteal
 # progress in a pipe too, not in one lump at the end
 export PYTHONUNBUFFERED := 1
 
@@ -43,10 +45,10 @@ lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint, changelog fragments
 	@cd collections/ansible_collections/homelab/immich && antsibull-changelog lint
 
 unit: $(VENV)/.dev ## Pure functions, modules against the stand-ins, golden files
-	@pytest tests/unit tests/golden $(ARGS)
+	@pytest $(SPREAD) tests/unit tests/golden $(ARGS)
 
 faults: $(VENV)/.dev ## What can happen to photos and server, with every version of Immich: no asset is lost
-	@pytest tests/faults $(ARGS)
+	@pytest $(SPREAD) tests/faults $(ARGS)
 
 contract: $(VENV)/.dev ## The stand-ins against the real API contracts
 	@pytest tests/contract $(ARGS)
