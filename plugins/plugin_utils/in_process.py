@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
-from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule, Module
+from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
+from ansible_collections.homelab.immich.plugins.module_utils.module import Module
 
 
 class InProcess(ActionBase):

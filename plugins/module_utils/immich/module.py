@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
+from ..module import Module
 from .changes import Change, Plan, PlanErrors
 from .client import Client
 from .errors import ImmichError
@@ -31,14 +32,6 @@ CONNECTION_SPEC: dict[str, dict[str, Any]] = {
     "email": {"type": "str"},
     "password": {"type": "str", "no_log": True},
 }
-
-
-class Module(AnsibleModule):
-    """AnsibleModule, whose failures do not list the options: with some that are wrong, Ansible does not know yet which of them are secret."""
-
-    def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        """Fail with one sentence."""
-        super().fail_json(msg, **{"invocation": {}, **result})
 
 
 class ImmichModule:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ..module import Module
 from ..nas import problems
 from .client import TrueNAS, TrueNASError, websocket_url
 from .look import below, look, mounting, place_of
@@ -68,7 +67,7 @@ def run(protocol: str) -> None:
     """Bring the datasets, folders, shares, snapshots and services to what is declared. With NFS, SMB shares may come along."""
     exports = {"type": "list", "elements": "dict", "required": True, "options": _COMMON | _ONLY[protocol]}
     more = {"smb_shares": {"type": "list", "elements": "dict", "default": []}, "users": {"type": "dict", "default": {}}} if protocol == "nfs" else {}
-    module = AnsibleModule({**CONNECTION, "exports": exports, **more}, supports_check_mode=True)
+    module = Module({**CONNECTION, "exports": exports, **more}, supports_check_mode=True)
     given = {"exports": module.params["exports"], "smb_shares": [share | {"protocol": "smb"} for share in module.params.get("smb_shares") or []]}
     wanted = [export for entries in given.values() for export in entries]
     wrong = [
@@ -112,7 +111,7 @@ def run(protocol: str) -> None:
     )
 
 
-def _connection(module: AnsibleModule) -> TrueNAS:
+def _connection(module: Module) -> TrueNAS:
     params = module.params
     return TrueNAS(
         params["url"],
@@ -126,7 +125,7 @@ def _connection(module: AnsibleModule) -> TrueNAS:
     )
 
 
-def _refuse(module: AnsibleModule, made: Plan, api: TrueNAS, name: str) -> None:
+def _refuse(module: Module, made: Plan, api: TrueNAS, name: str) -> None:
     """Stop before the first change when anything is in the way, with everything that is."""
     refusals = list(made.refusals)
     missing = missing_roles(((step.method, step.service) for step in made.steps), api.roles)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.action.api_key import ActionModule as ApiKey
-from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule, Module
+from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
+from ansible_collections.homelab.immich.plugins.module_utils.module import Module
 from ansible_collections.homelab.immich.plugins.plugin_utils.in_process import InProcess
 
 

@@ -293,6 +293,14 @@ def test_a_key_that_opens_nothing_any_more(apply, tank, answer, words):
         assert words in apply(tank, check=check)["msg"] and tank.methods == ["auth.login_ex"]
 
 
+@pytest.mark.parametrize("module", ["truenas_nfs_export", "truenas_smb_share"])
+@pytest.mark.parametrize("wrong", [{"exports": [1]}, {"exports": [{"nme": "photos"}]}, {"exports": [], "api_keey": API_KEY}])
+def test_a_wrong_option_does_not_show_the_key(run, tank, module, wrong):
+    # before Ansible knows which options are secret; the fixture looks for the key
+    assert run(module, {"url": tank.url, "username": USER, "api_key": API_KEY, **wrong})["msg"]
+    assert tank.methods == []
+
+
 def test_everything_in_the_way_is_said_at_once(apply, tank):
     tank.drift(dataset("tank/photos", locked=True))
     message = apply(tank, PHOTOS, IMMICH | {"dataset": "dozer/immich"})["msg"]

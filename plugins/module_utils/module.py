@@ -1,0 +1,18 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every module with a secret among its options is built on."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+class Module(AnsibleModule):
+    """AnsibleModule, whose failures do not list the options: with some that are wrong, Ansible does not know yet which of them are secret."""
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn:
+        """Fail with one sentence."""
+        super().fail_json(msg, **{"invocation": {}, **result})
