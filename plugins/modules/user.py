@@ -49,12 +49,18 @@ options:
       admin:
         description: Whether the user administers the server.
         type: bool
+      allow_removal:
+        description: Whether an account may be deleted that has assets, of its own or in its libraries. The files of libraries stay.
+        type: bool
+        default: false
       restore:
         description: Bring back an account that was deleted and not removed for good yet. Without this, such an account is an error.
         type: bool
         default: false
       state:
-        description: V(absent) deletes the account. The server keeps it and its photos for the days of the setting C(user.deleteDelay).
+        description:
+          - V(absent) deletes the account, if it has no assets or O(users[].allow_removal) is set.
+            The server keeps it and its photos for the days of the setting C(user.deleteDelay).
         type: str
         choices: [present, absent]
         default: present
@@ -99,6 +105,7 @@ requests:
 """
 
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
+from ansible_collections.homelab.immich.plugins.module_utils.immich.scans import counts
 from ansible_collections.homelab.immich.plugins.module_utils.immich.users import list_users, plan_users
 
 USER_SPEC = {
@@ -111,6 +118,7 @@ USER_SPEC = {
     "quota": {"type": "str"},
     "storage_label": {"type": "str"},
     "admin": {"type": "bool"},
+    "allow_removal": {"type": "bool", "default": False},
     "restore": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
@@ -121,7 +129,8 @@ def main() -> None:
     module = ImmichModule({"users": {"type": "list", "elements": "dict", "required": True, "options": USER_SPEC}})
     done = []
     with module.api() as api:
-        for plan in plan_users(list_users(api, with_deleted=True), module.params["users"]):
+        current = list_users(api, with_deleted=True)
+        for plan in plan_users(current, module.params["users"], lambda user_id: sum(counts(api, user_id).values())):
             module.carry_out(api, plan)
             done.append({"user": plan.change.what, "action": plan.change.action})
     module.exit(users=done)

@@ -18,6 +18,8 @@ from .transport import Response
 NOT_READY = (429, 502, 503, 504)
 # no answer of Immich's is nested deeper than ten
 _DEEPEST = 50
+# how a refusal begins that is about who asks, and not about what
+_MAY_NOT = ("Forbidden", "Missing required permission")
 
 
 def is_page(response: Response) -> bool:
@@ -97,8 +99,8 @@ def retry_after(response: Response) -> float:
         return 0.0
 
 
-def advice(status: int, *, kubernetes: str = "", session: bool = False) -> str:
-    """Say what to do about a status; `kubernetes` is the address that the Kubernetes API answered for."""
+def advice(status: int, words: str = "", *, kubernetes: str = "", session: bool = False) -> str:
+    """Say what to do about a status and the words with it; `kubernetes` is the address that the Kubernetes API answered for."""
     if kubernetes:
         through = re.search(r"/namespaces/([^/]+)/services/([^/:]+)", kubernetes)
         namespace, service = through.groups() if through else ("NAMESPACE", "immich-server")
@@ -109,6 +111,8 @@ def advice(status: int, *, kubernetes: str = "", session: bool = False) -> str:
         }.get(status, f"no pod of the Service answers; look with kubectl -n {namespace} get pods and kubectl -n {namespace} logs deployment/{service}")
     if status == 401:
         return "check email and password" if session else "check the API key, or email and password"
+    if status == 403 and words and not words.startswith(_MAY_NOT):
+        return "correct what the server names"
     if status == 403 and session:
         return "the user must be an administrator"
     if status == 403:

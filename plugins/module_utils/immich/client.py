@@ -208,7 +208,7 @@ class Client:
             what = advice(status) if status in NOT_READY else OTHER_ADDRESS
             return api_error(f"{failed} answered {status} with a web page; {what}.", status)
         words, kubernetes = said(response.body)
-        what = advice(status, kubernetes=self._transport.base if kubernetes else "", session=session)
+        what = advice(status, words, kubernetes=self._transport.base if kubernetes else "", session=session)
         if status == _REFUSED_UNDONE and (seconds := retry_after(response)):
             what = f"the server, or a proxy in front of it, asks to wait {seconds:.0f} seconds; try again then"
         return api_error(f"{failed} answered {status}{f' ({self._redacted(words)})' if words else ''}; {what}.", status)

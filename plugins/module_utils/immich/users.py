@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .changes import Change, Plan, PlanErrors, Step
@@ -47,8 +47,8 @@ def parse_size(size: str) -> int | None:
     return int(float(match[1]) * _UNITS[match[2]]) if "." in match[1] else int(match[1]) * _UNITS[match[2]]
 
 
-def plan_users(current: list[dict[str, Any]], wanted: list[Mapping[str, Any]]) -> list[Plan]:
-    """Plan all users; all errors at once, before anything is sent."""
+def plan_users(current: list[dict[str, Any]], wanted: list[Mapping[str, Any]], assets: Callable[[str], int]) -> list[Plan]:
+    """Plan all users; all errors at once, before anything is sent. `assets` counts those of the user with an id."""
     plans: list[Plan] = []
     errors: list[str] = []
     seen: set[str] = set()
@@ -59,7 +59,7 @@ def plan_users(current: list[dict[str, Any]], wanted: list[Mapping[str, Any]]) -
             continue
         seen.add(email)
         try:
-            plans.append(plan_user(current, user))
+            plans.append(plan_user(current, user, assets))
         except ValueError as error:
             errors.append(f"User {email}: {error}.")
     errors += _shared_labels(current, wanted)
@@ -80,7 +80,7 @@ def _shared_labels(current: list[dict[str, Any]], wanted: list[Mapping[str, Any]
     return errors
 
 
-def plan_user(current: list[dict[str, Any]], wanted: Mapping[str, Any]) -> Plan:
+def plan_user(current: list[dict[str, Any]], wanted: Mapping[str, Any], assets: Callable[[str], int]) -> Plan:
     """Plan one user, told apart by e-mail address; an option that is None is left alone."""
     email = wanted["email"].strip().lower()
     matches = [user for user in current if user["email"].lower() == email]
@@ -89,7 +89,7 @@ def plan_user(current: list[dict[str, Any]], wanted: Mapping[str, Any]) -> Plan:
     fields = _wanted_fields(wanted)
     what = f"user {email}"
     if wanted["state"] == "absent":
-        return _plan_absent(what, matches)
+        return _plan_absent(what, matches, None if wanted["allow_removal"] else assets)
     if not matches:
         return _plan_new(what, email, fields, wanted)
     found = matches[0]
@@ -127,10 +127,15 @@ def _plan_new(what: str, email: str, fields: dict[str, Any], wanted: Mapping[str
     return Plan(Change(what, None, {"email": email, **fields, "state": "present"}), (Step("POST", "/admin/users", body, f"create {what}"),))
 
 
-def _plan_absent(what: str, matches: list[dict[str, Any]]) -> Plan:
+def _plan_absent(what: str, matches: list[dict[str, Any]], assets: Callable[[str], int] | None) -> Plan:
     gone = [user for user in matches if user["deletedAt"] is None]
     if not gone:
         return Plan(Change(what, None, None))
+    if assets is not None and (count := assets(gone[0]["id"])):
+        raise ValueError(
+            f"it holds {count} of the server's assets, its own and those of its libraries, and after the days of user.deleteDelay Immich removes them with it; "
+            "set allow_removal: true to delete it all the same"
+        )
     # not forced: the server keeps the account and its photos for user.deleteDelay days
     step = Step("DELETE", f"/admin/users/{gone[0]['id']}", {"force": False}, f"delete {what}")
     return Plan(Change(what, _shown(gone[0]), None), (step,))

@@ -268,6 +268,7 @@ _CALLS: dict[str, tuple[Endpoint, ...]] = {
         Endpoint("PUT", "/admin/users/{id}", "adminUser.update"),
         Endpoint("DELETE", "/admin/users/{id}", "adminUser.delete"),
         Endpoint("POST", "/admin/users/{id}/restore", "adminUser.delete"),
+        Endpoint("GET", "/admin/users/{id}/statistics", "adminUser.read"),
     ),
     # declares no permission, and so takes a key that may do everything
     "validate": (Endpoint("POST", "/libraries/{id}/validate", ALL),),

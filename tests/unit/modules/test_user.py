@@ -55,9 +55,24 @@ def test_a_deleted_user_comes_back_only_when_asked(immich: Any) -> None:
     assert not immich.run("user", users=[MUM]).changed
 
 
+def test_an_account_with_photos_in_its_library_goes_only_if_that_is_said(immich: Any) -> None:
+    (immich.server.instance.mounts[0].folder / "2023" / "mum.jpg").write_bytes(b"mum")
+    immich.run("user", users=[MUM])
+    immich.run("library", name="Mum's", owner=MUM["email"], import_paths=["/mnt/photos/2023"])
+    immich.run("library_scan")
+    immich.server.requests.clear()
+    gone = {"email": MUM["email"], "state": "absent"}
+    for check in (True, False):
+        message = immich.run("user", check=check, users=[gone]).message
+        assert "User mum@example.net: it holds 1 of the server's assets" in message and "allow_removal: true" in message
+    assert not immich.server.mutations
+    assert immich.run("user", users=[{**gone, "allow_removal": True}]).changed
+
+
 def test_the_administrator_cannot_be_deleted_and_what_was_done_before_is_told(immich: Any) -> None:
     message = immich.run("user", users=[MUM, {"email": "admin@example.net", "state": "absent"}]).message
     assert "Could not delete user admin@example.net" in message and "Done before that: user mum@example.net created." in message
+    assert "correct what the server names" in message
 
 
 def test_all_errors_before_anything_is_changed(immich: Any) -> None:

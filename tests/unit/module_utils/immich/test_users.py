@@ -27,11 +27,11 @@ def existing(**fields: Any) -> dict[str, Any]:
 
 def wanted(**options: Any) -> dict[str, Any]:
     base = dict.fromkeys(("name", "password", "should_change_password", "quota", "storage_label", "admin"))
-    return base | {"email": "family@example.net", "update_password": "on_create", "restore": False, "state": "present"} | options
+    return base | {"email": "family@example.net", "update_password": "on_create", "allow_removal": False, "restore": False, "state": "present"} | options
 
 
-def plan(current: list[dict[str, Any]], **options: Any) -> Plan:
-    return plan_users(current, [wanted(**options)])[0]
+def plan(current: list[dict[str, Any]], assets: int = 0, **options: Any) -> Plan:
+    return plan_users(current, [wanted(**options)], {"u1": assets}.__getitem__)[0]
 
 
 def test_a_user_who_is_as_wanted_costs_no_request() -> None:
@@ -100,6 +100,12 @@ def test_an_account_that_is_being_removed_cannot_come_back() -> None:
         plan([existing(deletedAt="2026-01-01T00:00:00.000Z", status="removing")], restore=True)
 
 
+def test_an_account_with_assets_is_deleted_by_name_only() -> None:
+    with pytest.raises(PlanErrors, match="holds 7 of the server's assets, its own and those of its libraries.* set allow_removal: true"):
+        plan([existing()], assets=7, state="absent")
+    assert plan([existing()], assets=7, state="absent", allow_removal=True).change.action == "deleted"
+
+
 def test_absent_deletes_softly_and_once() -> None:
     (step,) = plan([existing()], state="absent").steps
     assert (step.method, step.path, step.body) == ("DELETE", "/admin/users/u1", {"force": False})
@@ -115,7 +121,7 @@ def test_two_accounts_of_one_address_are_listed_never_guessed() -> None:
 def test_all_errors_at_once() -> None:
     entries = [wanted(quota="lots"), wanted(email="b@example.net"), wanted(email="B@example.net")]
     with pytest.raises(PlanErrors) as raised:
-        plan_users([existing()], entries)
+        plan_users([existing()], entries, len)
     assert len(raised.value.errors) == 3
     assert "'lots' is not a size" in raised.value.errors[0] and "listed twice" in raised.value.errors[2]
 
@@ -149,4 +155,4 @@ def test_a_storage_label_that_somebody_else_has_is_refused_a_deleted_account_inc
 
 def test_two_users_of_the_list_with_one_storage_label_are_refused() -> None:
     with pytest.raises(PlanErrors, match="choose another"):
-        plan_users([existing()], [wanted(storage_label="mum"), wanted(email="b@example.net", name="B", password="x", storage_label="mum")])
+        plan_users([existing()], [wanted(storage_label="mum"), wanted(email="b@example.net", name="B", password="x", storage_label="mum")], len)
