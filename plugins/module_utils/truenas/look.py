@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..nas import NOBODY, nfs_path, normalise, sentinel_places
+from ..nas import NOBODY, nfs_path, normalise, sentinel_path, sentinel_places
 from .client import CallError, TrueNAS
 
 # The folders of Immich's media location. Immich leaves a file named .immich in each.
@@ -62,6 +62,8 @@ def look(api: TrueNAS, exports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     seen["folders"] = _folders(api, wanted, datasets)
     lists = [(path, [], {"select": ["name"], "limit": 1}) for path in _unfinished(wanted, seen)]
     seen["empty"] = {params[0] for params, names in zip(lists, api.call_all("filesystem.listdir", lists), strict=True) if names == []}
+    lists = [(path, [], {"select": ["name"], "limit": 1}) for path in _unmarked(wanted, seen)]
+    seen["lost"] = {params[0] for params, names in zip(lists, api.call_all("filesystem.listdir", lists), strict=True) if names == []}
     writable = [export for export in wanted if export["access"] == "rw" and seen["folders"].get(place_of(export))]
     seen["markers"] = {export["name"]: _markers(api, place_of(export)) for export in writable}
     return seen
@@ -126,6 +128,13 @@ def _unfinished(wanted: list[dict[str, Any]], seen: Mapping[str, Any]) -> list[s
     owned = [export for export in wanted if export["owner"]["user"] is not None]
     places = [path for export in owned for path in (place_of(export), *(f"{place_of(export)}/{name}" for name in export["subpaths"]))]
     return [path for path in places if (folder := seen["folders"].get(path)) and folder["type"] == "DIRECTORY" and folder["uid"] == folder["gid"] == 0]
+
+
+def _unmarked(wanted: list[dict[str, Any]], seen: Mapping[str, Any]) -> list[str]:
+    """Folders that are shared for reading and have no sentinel: empty ones have lost what they held."""
+    shared = {share["path"].rstrip("/") for shares in seen["shares"].values() for share in shares}
+    places = {place_of(export): f"{place_of(export)}/{sentinel_path(export)}" for export in wanted if export["access"] == "ro"}
+    return [path for path, sentinel in places.items() if path in shared and seen["folders"].get(path) and not seen["folders"].get(sentinel)]
 
 
 def _stats(api: TrueNAS, paths: Iterable[str]) -> dict[str, dict[str, Any] | None]:

@@ -85,6 +85,11 @@ def _plan_dataset(made: Plan, export: dict[str, Any], exports: list[dict[str, An
         return None
     properties = _properties(export)
     if name not in datasets:
+        place = place_of(export)
+        if any(share["path"].rstrip("/") == place for shares in seen["shares"].values() for share in shares):  # a run makes the share last
+            message = f"the dataset {name} is gone, and {place} is still shared. Bring it back; if a new, empty one is wanted, delete the share first."
+            made.refuse(nas, export, message)
+            return None
         protocols = {other["protocol"] for other in exports if other["dataset"] == name}
         share_type = "MULTIPROTOCOL" if len(protocols) > 1 else export["protocol"].upper()
         fields = {"name": name, "type": "FILESYSTEM", "share_type": share_type, "create_ancestors": True, **properties}
@@ -275,6 +280,11 @@ def _plan_sentinels(made: Plan, export: dict[str, Any], seen: Mapping[str, Any],
             made.warn(nas, export, message)
     mounted = [child for child in children if (folder := folders.get(f"/mnt/{child}")) and folder["is_mountpoint"] and not datasets[child].get("locked")]
     owners = {f"/mnt/{child}": child for child in mounted}
+    if root in seen["lost"]:
+        made.sentinels_ok = False
+        message = f"{root} is shared and empty, and has no sentinel: is it the right dataset? It gets one when the photos are there, and no scan before."
+        made.warn(nas, export, message)
+        return
     for place in sentinel_places(export, "truenas", list(owners)):
         if not new and (there := folders.get(place)) and there["type"] == "DIRECTORY":
             continue

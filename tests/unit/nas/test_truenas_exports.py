@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.truenas.versions import UnknownVersion, dialect
 from ansible_collections.homelab.immich.rehearsal.truenas.testing import API_KEY, IMMICH, PHOTOS, USER, Server
@@ -317,6 +319,28 @@ def test_a_missing_sentinel_is_made_and_another_exports_does_not_count(apply, ta
     tank.folder(GUARD).rename(tank.folder("/mnt/tank/photos/.immich-guard") / "videos")
     assert apply(tank)["changes"] == [f"sentinel {GUARD}"]
     assert tank.folder(GUARD).is_dir()
+
+
+def test_a_dataset_that_is_gone_is_not_replaced_by_an_empty_one(apply, tank):
+    tank.drift(lambda state: state["datasets"].pop("tank/photos"))
+    shutil.rmtree(tank.folder("/mnt/tank/photos"))
+    for check in (True, False):
+        refused = apply(tank, check=check)
+        assert "the dataset tank/photos is gone, and /mnt/tank/photos is still shared. Bring it back" in refused["msg"] and tank.mutations == []
+    tank.drift(lambda state: state["nfs_shares"].pop(0))
+    assert "dataset tank/photos" in apply(tank)["changes"]
+
+
+def test_a_shared_folder_that_lost_everything_gets_no_sentinel(apply, tank):
+    photos = tank.folder("/mnt/tank/photos")
+    shutil.rmtree(photos)
+    photos.mkdir()
+    for check in (True, False):
+        done = apply(tank, check=check)
+        assert done["changed"] is False and done["sentinels_ok"] is False and list(photos.iterdir()) == [] and tank.mutations == []
+        assert "/mnt/tank/photos is shared and empty, and has no sentinel: is it the right dataset?" in done["findings"][0]["message"]
+    (photos / "IMG_0001.jpg").touch()
+    assert apply(tank)["sentinels_ok"] and tank.folder(GUARD).is_dir()
 
 
 def test_datasets_below_have_sentinels_and_those_without_a_share_are_named(apply, tank):
