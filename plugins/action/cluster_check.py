@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
         for warning in identity.warnings(wanted, found):
             self._display.warning(warning)
         if problems:
-            msg = "\n".join(["Nothing was changed:", *(f"- {problem}" for problem in problems)])
+            msg = "\n".join(["Nothing was changed in the cluster:", *(f"- {problem}" for problem in problems)])
             return {"changed": False, "failed": True, "msg": msg, "problems": problems}
         return {
             "changed": False,

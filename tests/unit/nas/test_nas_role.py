@@ -169,6 +169,9 @@ def test_nixos_in_a_checkout(run, tmp_path):
     subprocess.run(["git", "-C", checkout, "-c", "user.name=me", "-c", "user.email=me@example.net", "commit", "--quiet", "-m", "Export"], check=True)
     output, known = run({"cardinal": cardinal})
     assert known["cardinal"]["next"][0].startswith("git has the file as it is: deploy it")  # and somebody imports it
+    subprocess.run(["git", "-C", checkout, "rm", "--quiet", "--cached", file], check=True)
+    output, known = run({"cardinal": cardinal})
+    assert known["cardinal"]["next"][0].startswith("git does not track the file")
     (checkout / ".gitignore").write_text("*.nix\n")
     output, known = run({"cardinal": cardinal | {"nas_nixos_path": str(checkout / "other.nix")}})
     assert known["cardinal"]["next"][1].startswith(f"git ignores the file, so a flake does not see it: git add --force {checkout}/other.nix")
@@ -182,6 +185,8 @@ def test_nixos_in_a_file_of_somebody_else(run, tmp_path):
     assert known == {} and f"nas_nixos_path is {file}, and that file was not written by this collection. Name a file of its own." in output
     assert file.read_text() == "{ services.nfs.server.enable = true; }\n"
     assert f"nas_nixos_path is {tmp_path}/nowhere/nas.nix, and there is no such folder." in output
+    output, known = run({"cardinal": cardinal | {"nas_nixos_path": str(tmp_path)}}, "--check")
+    assert known == {} and f"nas_nixos_path is {tmp_path}, and that is a folder. Name a file in it" in output
 
 
 def test_nixos_of_a_reference_homelab(run, reference, tmp_path):
