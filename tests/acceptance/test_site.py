@@ -136,6 +136,11 @@ def test_a_drift_in_a_library_is_put_right_and_shown(homelab):
     assert immich(homelab, "/libraries")[0]["importPaths"] == ["/mnt/photos"]
 
 
+def test_the_last_library_that_leaves_the_inventory_is_named(homelab):
+    run = homelab.play("--check", "-e", json.dumps({"immich_libraries": []}))
+    assert "library NAS photos of admin@example.net, not in the inventory" in run.output and run.total("changed") == 0
+
+
 def test_a_drift_in_the_settings_is_put_right_and_shown(homelab):
     settings = immich(homelab, "/system-config")
     settings["library"]["scan"]["enabled"] = True
