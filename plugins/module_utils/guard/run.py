@@ -28,7 +28,7 @@ from .views import View
 PATIENCE_S = 300
 AWAY = "the server to answer again"
 _PAUSE_S = 5
-RELEASE = "ansible-playbook playbooks/brake.yml -e immich_brake=released"
+RELEASE = "ansible-playbook playbooks/brake.yml -i my/inventory -e immich_brake=released"
 
 
 def away(error: ImmichError) -> bool:

@@ -142,6 +142,7 @@ def test_braked_and_released(host: Host) -> None:
     assert braked.returncode == 6 and "20 assets of admin@example.net went into the trash" in braked.stdout
     back = host.run()
     assert back.returncode == 0 and "20 came back out of it" in back.stdout and "The brake is set since" in back.stdout
+    assert "playbooks/brake.yml -i my/inventory -e immich_brake=released" in back.stdout  # without -i it would be that of the example
     released = host.run("release")
     assert released.returncode == 0 and "nightlyTasks.databaseCleanup: True" in released.stdout
     assert "The brake is not set" in host.run("release").stdout
