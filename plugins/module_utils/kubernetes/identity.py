@@ -217,7 +217,7 @@ def versions(wanted: Wanted, found: Found) -> list[str]:
         if order > 0:
             result.append(f"{where}: what is newer is never replaced by what is older, because its data cannot go back. Set {variable} to {have}.")
         if order < 0:
-            result.append(f"{where}: site.yml never upgrades. Run playbooks/upgrade.yml, or set {variable} to {have}.")
+            result.append(f"{where}: site.yml never upgrades; playbooks/upgrade.yml, of a later release, will. Set {variable} to {have}.")
     return result
 
 
