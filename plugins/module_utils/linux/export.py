@@ -209,6 +209,9 @@ class Export:
 
     def _sentinels(self) -> None:
         """A sentinel where the export and each file system below it are really mounted; clients have to see those below."""
+        if self.dataset and self.wanted["access"] == "ro" and self.path in self.exported and not self.new and not os.listdir(self.path):
+            where = f"{self.path} was exported before, and is empty now, without its sentinel"
+            return self.refuse(f"{where}: is {self.dataset} the right dataset? Bring the photos back, then run again.")
         children = [] if self.new else [entry for entry in self.mounts if entry[0] != self.path and within(entry[0], self.path) and entry[1] in DISKS]
         children = [entry for entry in children if "@" not in entry[2]]  # snapshots that somebody looks at
         exported = {entry.path for entry in self.foreign} | self.places

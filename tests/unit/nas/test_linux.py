@@ -197,6 +197,19 @@ def test_a_disk_that_is_not_mounted_gets_no_sentinel(tmp_path: Path):
     assert errors(wanted, files={DROP_IN: f"{tmp_path}/photos x(rw)\n"}) == ""
 
 
+def test_a_dataset_that_lost_its_photos_gets_no_sentinel(tmp_path: Path):
+    wanted = {"name": "photos", "dataset": "tank/photos", "path": str(tmp_path), "access": "ro", "clients": ["192.0.2.0/24"]}
+    there = {"datasets": {"tank/photos": dataset(str(tmp_path))}, "mounts": [("/", "ext4", "/dev/vda"), (str(tmp_path), "zfs", "tank/photos")]}
+    before = {DROP_IN: f"{tmp_path} x(ro)\n"}
+    assert f"{tmp_path} was exported before, and is empty now, without its sentinel: is tank/photos the right dataset?" in errors(
+        wanted, files=before, **there
+    )
+    assert errors(wanted, **there) == "", "a new library may begin empty"
+    assert errors({**wanted, "access": "rw"}, files=before, **there) == ""
+    (tmp_path / "1.jpg").touch()
+    assert errors(wanted, files=before, **there) == ""
+
+
 def test_a_path_in_the_place_of_an_unmounted_dataset_gets_no_sentinel(tmp_path: Path):
     (tmp_path / "photos").mkdir()
     wanted = {"name": "photos", "path": f"{tmp_path}/photos", "clients": ["192.0.2.0/24"]}
