@@ -33,6 +33,7 @@ PLACES = {
     "modules/truenas_nfs_export": UNIT,
     "modules/truenas_smb_share": UNIT,
     "lookup/connection": ACCEPTANCE,
+    "lookup/guard": UNIT,
     "lookup/manifests": UNIT,
 }
 

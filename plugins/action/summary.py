@@ -23,6 +23,7 @@ SHOWN = (
     "immich_libraries",
     "immich_namespace",
     "immich_rehearsal",
+    "immich_scan_owner",
     "immich_url",
     "immich_version",
     "immich_volumes",

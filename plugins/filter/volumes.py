@@ -55,6 +55,7 @@ _value:
       access_mode: ReadOnlyMany
       mount_options: [nfsvers=4.1, hard, noatime, ro]
       nfs: {server: 192.0.2.10, path: /mnt/tank/photos}
+      sentinel: /mnt/photos/.immich-guard/photos
       storage_class:
       existing_claim:
 """

@@ -52,13 +52,16 @@ def volumes_text(volumes: Sequence[Mapping[str, Any]]) -> str:
     return f"{len(volumes)}" + (f"  ({', '.join(read_only)} read-only)" if read_only else "")
 
 
-def library_rows(libraries: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """One line for each library. Scans wait: the guard that makes them safe does not run yet, and Immich's own timer stays off."""
+def library_rows(libraries: Sequence[Mapping[str, Any]], owner: str) -> list[Row]:
+    """One line for each library, and who scans it when: Immich's own timer stays off."""
     rows = []
     for library in libraries:
         scan = library.get("scan") or {}
-        planned = f"{scan['schedule']}, at most {scan.get('max_removed', '1%')} removed" if scan.get("schedule") else "no schedule"
-        rows.append(("Library", f"{library['name']}  {' '.join(library['import_paths'])}  scans wait for the guard ({planned})"))
+        when = "scanned by playbooks/scan.yml only"
+        if scan.get("schedule"):
+            limit = f"{scan['schedule']}, at most {scan.get('max_removed', '1%')} removed"
+            when = f"guarded scans ({limit})" if owner == "cluster" else f"{when}; immich_scan_owner {owner} starts none by the clock ({limit})"
+        rows.append(("Library", f"{library['name']}  {' '.join(library['import_paths'])}  {when}"))
     return rows
 
 
@@ -124,7 +127,7 @@ def rows(
     lines.append(("Volumes", volumes_text(instance["immich_volumes"])))
     lines.append(("Way in", ingress_text(instance.get("immich_ingress") or [])))
     lines.append(("Users", f"{instance['immich_admin_email']}" + "".join(f", {user['email']}" for user in instance.get("immich_users") or [])))
-    lines += library_rows(instance.get("immich_libraries") or [])
+    lines += library_rows(instance.get("immich_libraries") or [], instance["immich_scan_owner"])
     lines.append(("Kubernetes", objects_text(applied, check)))
     plan = "not compared: check mode needs a running server and a stored API key" if initialized else plan_text(instance)
     lines.append(("Immich", immich_text(configured, check) if reached else plan))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
-from ansible_collections.homelab.immich.plugins.module_utils.nas import export_address, nfs_path, provider_of
+from ansible_collections.homelab.immich.plugins.module_utils.nas import export_address, nfs_path, provider_of, sentinel_path
 
 BACKENDS = ("nfs", "storage_class", "existing_claim")
 MEDIA_LOCATIONS = ("/data", "/usr/src/app/upload")
@@ -37,6 +37,8 @@ def normalise(entry: Mapping[str, Any], instance: str) -> dict[str, Any]:
         "access_mode": entry.get("access_mode") or (shared if nfs else "ReadWriteOnce"),
         "mount_options": [option for option in options if option not in ("ro", "rw")] + (["ro"] if read_only else []),
         "nfs": dict(nfs) if nfs else None,
+        # there only while the export is mounted, as the pods see it
+        "sentinel": f"{entry['mount'].rstrip('/')}/{sentinel_path({'name': nfs['export']})}" if nfs else None,
         "storage_class": entry.get("storage_class") or None,
         "existing_claim": entry.get("existing_claim") or None,
     }

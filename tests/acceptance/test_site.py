@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import urllib.error
 import urllib.request
 
 import pytest
@@ -43,6 +44,16 @@ def test_one_command_brings_up_everything(homelab):
     assert settings["server"]["externalDomain"] == "https://photos.example.net"
 
 
+def test_a_guard_scans_by_the_clock_with_a_key_that_opens_little(homelab):
+    job = homelab.api("CronJob", "batch/v1").get(namespace="immich", label_selector="app.kubernetes.io/name=guard").items[0]
+    assert (job.spec.schedule, job.spec.timeZone) == ("0 */6 * * *", "Europe/Amsterdam")
+    key = base64.b64decode(homelab.api("Secret").get(name="immich-guard-key", namespace="immich").data.key).decode()
+    assert len(immich(homelab, "/libraries", key)) == 1
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        immich(homelab, "/system-config", key)
+    assert "guarded scans (0 */6 * * *, at most 1% removed)" in homelab.first.output
+
+
 def test_setup_is_closed_once_there_is_an_administrator(homelab):
     deployment = homelab.api("Deployment", "apps/v1").get(name="immich-server", namespace="immich")
     env = {entry.name: entry.get("value") for entry in deployment.spec.template.spec.containers[0].env}
@@ -72,6 +83,8 @@ def test_no_secret_in_any_output(homelab):
     cache = homelab.folder / "facts"
     run = homelab.play("-vvv", "--diff", ANSIBLE_CACHE_PLUGIN="jsonfile", ANSIBLE_CACHE_PLUGIN_CONNECTION=str(cache))
     values = [api_key(homelab), *SECRETS]
+    guard = homelab.api("Secret").get(name="immich-guard-key", namespace="immich").data.key
+    values += [guard, base64.b64decode(guard).decode()]
     for name in ("immich-database", "immich-cache"):
         secret = homelab.api("Secret").get(name=name, namespace="immich")
         values += [secret.data.password]

@@ -21,7 +21,7 @@ import yaml
 
 GOLDEN = Path(__file__).resolve().parent
 CHECKOUT = GOLDEN.parent.parent
-ROLES = ("deliver", "storage", "database", "cache", "workloads", "ingress")
+ROLES = ("deliver", "storage", "database", "cache", "workloads", "ingress", "schedules")
 INVENTORIES = tuple(sorted(folder.name for folder in (CHECKOUT / "inventories").iterdir() if folder.is_dir()))
 
 
@@ -79,7 +79,8 @@ def objects(inventory: str) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
 
 
 def text(items: list[dict[str, Any]]) -> str:
-    """Write objects as one YAML file."""
+    """Write objects as one YAML file, without programs."""
+    items = [item | {"binaryData": dict.fromkeys(item["binaryData"], "(a program)")} if "binaryData" in item else item for item in items]
     return yaml.dump_all(items, Dumper=Dumper, sort_keys=False, explicit_start=True, width=160, allow_unicode=True)
 
 

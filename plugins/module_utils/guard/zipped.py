@@ -23,7 +23,8 @@ def archive() -> bytes:
     files |= {f"homelab_immich/guard/{path.name}": path.read_text(encoding="utf-8") for path in sorted(here.glob("*.py")) if path.name != "__init__.py"}
     files |= {f"homelab_immich/immich/{name}.py": (here.parent / "immich" / f"{name}.py").read_text(encoding="utf-8") for name in _CLIENT}
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+    # not compressed: not every zlib compresses alike, and the same source is to be the same file everywhere
+    with zipfile.ZipFile(packed, "w") as file:
         for name, text in files.items():
-            file.writestr(zipfile.ZipInfo(name, _WHEN), text, zipfile.ZIP_DEFLATED)
+            file.writestr(zipfile.ZipInfo(name, _WHEN), text)
     return packed.getvalue()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -96,6 +97,8 @@ def presentable(part: Object, kind: str, hidden: str = "(hidden)") -> Object:
         shown["metadata"] = {**shown["metadata"], "annotations": {**notes, LAST_APPLIED: hidden}}
     if kind == "Secret":
         shown |= {name: dict.fromkeys(part[name], hidden) for name in ("data", "stringData") if part.get(name)}
+    if part.get("binaryData"):  # of a ConfigMap; nobody reads it, and its digest says whether it is another
+        shown["binaryData"] = {name: f"sha256 {hashlib.sha256(value.encode()).hexdigest()[:12]}" for name, value in part["binaryData"].items()}
     return shown
 
 

@@ -33,6 +33,8 @@ EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
     "immich_server_env": {"A": 1, "B": {"secretKeyRef": {"name": "x", "key": "y"}}},
     "immich_machine_learning_node_selector": {"a": "b"},
     "immich_machine_learning_env": {"A": True},
+    "immich_guard_storage_class": "x",
+    "immich_libraries": [{"name": "A", "owner": "a@example.net", "import_paths": ["/mnt/old/a"], "scan": {"schedule": "@daily", "settle": "10m"}}],
     "immich_ingress": [{"hosts": ["a.example.net", "b.example.net"], "class": "nginx", "issuer": "x"}, {"hosts": ["c.example.net"]}],
 }
 LITTLE: dict[str, Any] = {  # and none of them
@@ -40,6 +42,7 @@ LITTLE: dict[str, Any] = {  # and none of them
     "immich_volumes": [{"name": "media", "mount": "/data", "existing_claim": "media"}],
     "immich_database_storage_class": "",
     "immich_machine_learning_enabled": False,
+    "immich_libraries": [],
     "immich_ingress": [],
 }
 OLD: dict[str, Any] = {"immich_version": "v2.5.5"}
@@ -82,7 +85,7 @@ def is_custom(item: dict[str, Any]) -> bool:
 
 @VARIANTS
 def test_core_objects_are_valid(render: Render, changes: dict[str, Any]) -> None:
-    objects = [item for item in render("deliver", "storage", "database", "cache", "workloads", "ingress", **changes) if not is_custom(item)]
+    objects = [item for item in render("deliver", "storage", "database", "cache", "workloads", "ingress", "schedules", **changes) if not is_custom(item)]
     assert {"Namespace", "ConfigMap", "Deployment", "Service", "Secret"} <= {item["kind"] for item in objects}
     for item in objects:
         kubernetes_validate.validate(copy.deepcopy(item), KUBERNETES, strict=True)

@@ -75,3 +75,16 @@ def test_a_time_zone_by_its_city(homelab: Homelab) -> None:
     assert homelab.errors() == [
         "immich_timezone is Stockholm, which is no time zone. Use a name of the IANA list, such as Europe/Amsterdam. Did you mean Europe/Stockholm?"
     ]
+
+
+def test_a_guard_cannot_mount_what_one_pod_alone_may_have(homelab: Homelab) -> None:
+    homelab.volumes.append({"name": "own", "mount": "/mnt/own", "existing_claim": "own", "access_mode": "ReadWriteOncePod"})
+    assert homelab.errors() == []
+    homelab.library["import_paths"] = ["/mnt/own/pictures"]
+    expected = (
+        "immich_libraries[0] (NAS photos): scan.schedule is set, but the volume at /mnt/own is ReadWriteOncePod, so that no guard can look at "
+        "/mnt/own/pictures beside the server. Set its access_mode to ReadWriteOnce, or remove the schedule."
+    )
+    assert homelab.errors() == [expected]
+    homelab.photos["immich_scan_owner"] = "none"
+    assert homelab.errors() == []

@@ -21,6 +21,7 @@ INSTANCE = {
     "immich_database_privileges": "superuser",
     "immich_volumes": [{"name": "media"}, {"name": "photos", "access": "ro"}],
     "immich_ingress": [{"hosts": ["photos.example.net"], "issuer": "letsencrypt"}],
+    "immich_scan_owner": "cluster",
     "immich_libraries": [
         {"name": "NAS photos", "import_paths": ["/mnt/photos"], "scan": {"schedule": "0 */6 * * *", "max_removed": "1%"}},
         {"name": "Scans", "import_paths": ["/mnt/scans"]},
@@ -42,12 +43,17 @@ def test_a_run_that_changed_nothing_reads_like_this():
         "  Volumes     2  (photos read-only)",
         "  Way in      photos.example.net  TLS",
         "  Users       admin@example.net, family@example.net",
-        "  Library     NAS photos  /mnt/photos  scans wait for the guard (0 */6 * * *, at most 1% removed)",
-        "              Scans  /mnt/scans  scans wait for the guard (no schedule)",
+        "  Library     NAS photos  /mnt/photos  guarded scans (0 */6 * * *, at most 1% removed)",
+        "              Scans  /mnt/scans  scanned by playbooks/scan.yml only",
         "  Kubernetes  34 objects in the cluster: nothing to change",
         "  Immich      nothing to change",
         "Next:         make down",
     ]
+
+
+def test_a_schedule_that_nobody_keeps_says_so():
+    text = render(instance=INSTANCE | {"immich_scan_owner": "none"})
+    assert "scanned by playbooks/scan.yml only; immich_scan_owner none starts none by the clock (0 */6 * * *, at most 1% removed)" in text
 
 
 def test_a_first_check_says_what_would_be_made_and_what_follows_the_start():

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ansible_collections.homelab.immich.plugins.plugin_utils.schedules import EXCLUSIVE
+
 from ..model import Inventory, Problem
+from .volumes import server_volumes, within
 
 _MONTHS = {name: number for number, name in enumerate(("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), 1)}
 _DAYS = {name: number for number, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"))}
@@ -31,6 +34,23 @@ def scans(inventory: Inventory) -> Iterator[Problem]:
             schedule = (library.get("scan") or {}).get("schedule")
             if schedule is not None and (wrong := cron_problem(str(schedule), 5, _NAMED)):
                 yield library.problem(f'scan.schedule is "{schedule}": {wrong}', "scan", "schedule")
+
+
+def scans_can_look(inventory: Inventory) -> Iterator[Problem]:
+    """The guard of a schedule mounts what the server mounts, at the same time."""
+    for host in inventory.instances:
+        exclusive = [str(volume.get("mount")) for volume in server_volumes(host) if volume.get("access_mode") == EXCLUSIVE]
+        for library in host.list("immich_libraries") if host.get("immich_scan_owner") == "cluster" else ():
+            if library.get("state") == "absent" or not (library.get("scan") or {}).get("schedule"):
+                continue
+            for path in library.get("import_paths") or []:
+                if hidden := next((mount for mount in exclusive if within(str(path), mount)), None):
+                    yield library.problem(
+                        f"scan.schedule is set, but the volume at {hidden} is {EXCLUSIVE}, so that no guard can look at {path} beside the server. "
+                        "Set its access_mode to ReadWriteOnce, or remove the schedule.",
+                        "scan",
+                        "schedule",
+                    )
 
 
 def backups(inventory: Inventory) -> Iterator[Problem]:
@@ -104,4 +124,4 @@ def _words(count: int) -> str:
     return {5: "five", 6: "six"}[count]
 
 
-RULES = (scans, backups, snapshots)
+RULES = (scans, scans_can_look, backups, snapshots)

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scans by the clock: a guard in the cluster for each library that has a schedule."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, libraries
+from ansible_collections.homelab.immich.plugins.plugin_utils.schedules import job_name
+
+Render = Callable[..., Any]
+NAS = {"name": "NAS photos", "owner": "admin@example.net", "import_paths": ["/mnt/photos"], "scan": {"schedule": "0 */6 * * *", "max_removed": "1%"}}
+NAME = job_name("immich", "NAS photos", "admin@example.net")
+
+
+def library(**changes: Any) -> dict[str, Any]:
+    return NAS | changes
+
+
+def pod(objects: Any, name: str = NAME) -> dict[str, Any]:
+    return objects.one("CronJob", name)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+
+def mounts(objects: Any, name: str = NAME) -> dict[str, bool]:
+    return {mount["mountPath"]: mount.get("readOnly", False) for mount in pod(objects, name)["containers"][0]["volumeMounts"]}
+
+
+def config(objects: Any, name: str = NAME) -> dict[str, Any]:
+    return json.loads(objects.one("ConfigMap", "immich-guard")["data"][f"{name}.json"])
+
+
+def test_a_schedule_becomes_a_cronjob_in_the_zone_of_the_instance(render: Render) -> None:
+    spec = render("schedules").one("CronJob", NAME)["spec"]
+    assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 */6 * * *", "Europe/Amsterdam", "Forbid")
+    job = spec["jobTemplate"]["spec"]
+    assert job["activeDeadlineSeconds"] > config(render("schedules"))["wait"]  # the guard gives up first, and says why
+    # refused, braked: another try would be refused again. Put off and failed: another try may do
+    [rule] = job["podFailurePolicy"]["rules"]
+    assert rule["action"] == "FailJob" and rule["onExitCodes"]["values"] == [2, 4, 6, 7] and job["backoffLimit"] > 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"immich_libraries": []},
+        {"immich_libraries": [library(scan={})]},
+        {"immich_libraries": [library(state="absent")]},
+        {"immich_scan_owner": "none"},
+    ],
+)
+def test_without_a_schedule_there_is_nothing(render: Render, changes: dict[str, Any]) -> None:
+    assert render("schedules", **changes) == []
+
+
+def test_the_pod_may_nothing_but_look(render: Render) -> None:
+    objects = render("schedules")
+    spec = pod(objects)
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True and spec["securityContext"]["runAsUser"] == 1000
+    assert spec["containers"][0]["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert [path for path, read_only in mounts(objects).items() if not read_only] == ["/guard/memory"]
+    claims = {volume["name"]: volume["persistentVolumeClaim"] for volume in spec["volumes"] if "persistentVolumeClaim" in volume}
+    assert all(claim.get("readOnly") for name, claim in claims.items() if name != "guard-memory")
+    [to_server, to_names] = objects.one("NetworkPolicy", "immich-guard")["spec"]["egress"]
+    server = to_server["to"][0]["podSelector"]["matchLabels"]
+    assert server == {"app.kubernetes.io/name": "server", "app.kubernetes.io/instance": "immich"} and [port["port"] for port in to_server["ports"]] == [2283]
+    assert {port["port"] for port in to_names["ports"]} == {53}
+
+
+def test_who_the_guard_is(render: Render) -> None:
+    def user(**changes: Any) -> tuple[bool, int, int]:
+        context = pod(render("schedules", **changes))["securityContext"]
+        return context["runAsNonRoot"], context["runAsUser"], context["fsGroup"]
+
+    assert user(immich_run_as=None) == (True, 65534, 65534)  # the server may be root, the guard is not
+    assert user(immich_guard_run_as={"uid": 7, "gid": 8}) == (True, 7, 8)
+    assert user(immich_guard_run_as={"uid": 0, "gid": 0}) == (False, 0, 0)
+
+
+def test_it_mounts_what_the_server_has_there_and_looks_from_the_same_node(render: Render) -> None:
+    """The photos, and the films of motion photos in the media volume; neither thumbnails nor models."""
+    objects = render("schedules")
+    assert set(mounts(objects)) == {"/guard/program", "/guard/key", "/guard/memory", "/data", "/mnt/photos"}
+    server = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in render("workloads").pod("immich-server")["volumes"][:-1]}
+    mine = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in pod(objects)["volumes"][3:]}
+    assert mine.items() <= server.items()
+    [affinity] = pod(objects)["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    deployment = render("workloads").one("Deployment", "immich-server")
+    assert affinity["labelSelector"]["matchLabels"] == deployment["spec"]["template"]["metadata"]["labels"]
+
+
+def test_a_volume_below_and_one_above_an_import_path_are_mounted(render: Render) -> None:
+    volumes = [
+        {"name": "media", "mount": "/data", "existing_claim": "media", "access_mode": "ReadWriteOncePod"},
+        {"name": "all", "mount": "/mnt/all", "size": "1Ti", "access": "ro", "nfs": {"export": "photos"}},
+        {"name": "below", "mount": "/mnt/all/2020/raw", "existing_claim": "raw"},
+        {"name": "other", "mount": "/mnt/allsorts", "existing_claim": "other"},
+    ]
+    objects = render("schedules", immich_volumes=volumes, immich_libraries=[library(import_paths=["/mnt/all/2020"])])
+    assert {path for path in mounts(objects) if not path.startswith("/guard/")} == {"/mnt/all", "/mnt/all/2020/raw"}
+    told = config(objects)
+    assert told["sentinels"] == ["/mnt/all/.immich-guard/photos"]
+    assert told["media"] == ""  # a volume that the server alone can have is not looked at
+
+
+def test_the_config_is_one_that_the_guard_takes(render: Render) -> None:
+    told = config(render("schedules"))
+    [limits] = libraries(told["libraries"])
+    assert (limits.name, limits.owner, limits.max_removed) == ("NAS photos", "admin@example.net", "1%")
+    known = Config(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in Config.__dataclass_fields__})
+    assert known.view == "mount" and "/mnt/photos/.immich-guard/photos" in known.sentinels and known.media == "/data"
+    assert told["url"] == "http://immich-server:2283"
+
+
+def test_what_a_person_accepted_is_told_for_that_library_only(render: Render) -> None:
+    libraries = [library(), library(name="Scans", import_paths=["/mnt/photos/scans"])]
+    objects = render("schedules", immich_libraries=libraries, immich_scan_accept={"NAS photos": 41180})
+    assert config(objects)["accept"] == {"NAS photos": 41180}
+    assert config(objects, job_name("immich", "Scans", "admin@example.net"))["accept"] == {}
+
+
+def test_the_program_in_the_configmap_runs(render: Render, tmp_path: Path) -> None:
+    objects = render("schedules")
+    (tmp_path / "guard.pyz").write_bytes(base64.b64decode(objects.one("ConfigMap", "immich-guard")["binaryData"]["guard.pyz"]))
+    told = config(objects) | {"url": "http://127.0.0.1:9", "api_key_file": str(tmp_path / "key"), "memory": str(tmp_path), "timeout": 1}
+    (tmp_path / "key").write_text("k")
+    (tmp_path / "guard.json").write_text(json.dumps(told))
+    flags = pod(objects)["containers"][0]["command"][1:-3]
+    line = [sys.executable, *flags, "-S", str(tmp_path / "guard.pyz"), "--config", str(tmp_path / "guard.json")]
+    run = subprocess.run(line, env={}, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 5 and "connection refused" in run.stderr
+
+
+def test_libraries_of_one_name_in_any_script(render: Render) -> None:
+    entries = [library(), library(owner="family@example.net"), library(name="写真"), library(name="Über" * 30)]
+    objects = render("schedules", immich_libraries=entries, immich_name="a-rather-long-name-of-an-instance")
+    names = [item["metadata"]["name"] for item in objects if item["kind"] == "CronJob"]
+    assert len(set(names)) == 4 and all(len(name) <= 52 for name in names)
+    assert all(name.replace("-", "").isalnum() and name.isascii() and "--" not in name for name in names)
+    assert len([item for item in objects if item["kind"] == "PersistentVolumeClaim"]) == 1  # one memory: two guards never work at once
+
+
+def test_where_the_memory_is(render: Render) -> None:
+    def storage(**changes: Any) -> str | None:
+        return render("schedules", **changes).one("PersistentVolumeClaim", "immich-guard")["spec"].get("storageClassName")
+
+    assert storage() == "longhorn"  # that of the database
+    assert storage(immich_guard_storage_class="local-path") == "local-path"
+    assert storage(immich_database_storage_class="") is None
