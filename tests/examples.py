@@ -24,6 +24,7 @@ UNIT, ACCEPTANCE = "tests/unit/docs/test_examples.py", "tests/acceptance/test_ex
 PLACES = {
     "modules/apply": ACCEPTANCE,
     "modules/cluster_check": ACCEPTANCE,
+    "modules/guard_info": ACCEPTANCE,
     "modules/linux_nfs_export": UNIT,
     "modules/nas_export_info": "tests/unit/nas/test_nas_modules.py",
     "modules/nixos_nfs_export": "tests/unit/nas/test_nixos_rebuild.py",

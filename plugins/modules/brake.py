@@ -25,6 +25,11 @@ options:
     description: The folder of O(homelab.immich.guarded_scan#module:memory).
     type: path
     required: true
+  configmap:
+    description:
+      - Name of a ConfigMap in O(namespace) of O(context) that keeps what the brake changed and the records in the place of O(memory), for all guards of the
+        server. What one has braked, another knows of. It is made when it is missing.
+    type: str
 extends_documentation_fragment:
   - homelab.immich.connection
   - homelab.immich.attributes
@@ -69,15 +74,22 @@ requests:
 from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import release, set_brake
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import Busy, State
 from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
+from ansible_collections.homelab.immich.plugins.module_utils.immich.guard_memory import shared_memory
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
 
 
 def main() -> None:
     """Run the module."""
-    module = ImmichModule({"state": {"type": "str", "choices": ["set", "released"], "default": "set"}, "memory": {"type": "path", "required": True}})
-    memory = State(module.params["memory"])
+    module = ImmichModule(
+        {
+            "state": {"type": "str", "choices": ["set", "released"], "default": "set"},
+            "memory": {"type": "path", "required": True},
+            "configmap": {"type": "str"},
+        }
+    )
     left_alone: list[str] = []
     with module.api() as api:
+        memory = State(module.params["memory"], shared_memory(module.params, read_only=module.check_mode))
         try:
             with memory.alone(unless=module.check_mode):
                 before = memory.brake()

@@ -33,6 +33,11 @@ options:
     description: Absolute path of a folder that keeps the list of files of the last good scan, what the brake changed, and records of what was done.
     type: path
     required: true
+  configmap:
+    description:
+      - Name of a ConfigMap in O(namespace) of O(context) that keeps what the brake changed and the records in the place of O(memory), for all guards of the
+        server. What one has braked, another knows of. It is made when it is missing.
+    type: str
   view:
     description: Who looks at the folders. V(server) needs a key with the permission C(all), or O(email) and O(password).
     type: str
@@ -145,6 +150,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.guard.state import 
 from ansible_collections.homelab.immich.plugins.module_utils.guard.views import view_of
 from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
 from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
+from ansible_collections.homelab.immich.plugins.module_utils.immich.guard_memory import shared_memory
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
 from ansible_collections.homelab.immich.plugins.module_utils.immich.waiting import POLL_S, WAIT_SPEC, wait
 
@@ -152,6 +158,7 @@ SPEC: dict[str, Any] = {
     "libraries": {"type": "list", "elements": "dict", "required": True},
     "only": {"type": "list", "elements": "str"},
     "memory": {"type": "path", "required": True},
+    "configmap": {"type": "str"},
     "view": {"type": "str", "choices": ["server", "mount"], "default": "server"},
     "folders": {"type": "dict", "default": {}},
     "sentinels": {"type": "list", "elements": "str", "default": []},
@@ -222,7 +229,8 @@ def main() -> None:
     module = ImmichModule(SPEC | WAIT_SPEC)
     with module.api(authenticate=False) as api:
         config, wanted = told(module.params)
-        guard = Guard(api, view_of(config, api), config, wanted, check_mode=module.check_mode, record=module.record)
+        shared = shared_memory(module.params, read_only=module.check_mode)
+        guard = Guard(api, view_of(config, api), config, wanted, shared=shared, check_mode=module.check_mode, record=module.record)
         try:
             with guard.state.alone(unless=module.check_mode):
                 again = {"resume": module.params["resume"], "waiting_for": AWAY}

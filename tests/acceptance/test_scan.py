@@ -5,10 +5,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
+from ansible_collections.homelab.immich.plugins.module_utils.guard import __main__ as command
+from ansible_collections.homelab.immich.plugins.module_utils.guard import shared
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
 from harness import Homelab
 from test_site import api_key, immich
 
@@ -46,7 +56,8 @@ def test_a_scan_a_nas_that_is_away_and_the_way_back(homelab, photos):
     assert f"A scan could put all {whole['visible']} assets into the trash. Nothing was changed." in " ".join(refused.output.split())
     assert counted(homelab) == whole
 
-    braked = homelab.play(playbook="playbooks/brake.yml")
+    # from another control node, or by a guard in the cluster: what they share is in the cluster
+    braked = homelab.play("-e", f"immich_guard_memory={homelab.folder}/elsewhere", playbook="playbooks/brake.yml")
     assert braked.total("changed") == 1 and immich(homelab, "/system-config")["nightlyTasks"]["databaseCleanup"] is False
     photos.rmdir()
     photos.with_name("photos.away").rename(photos)
@@ -62,3 +73,88 @@ def test_a_scan_a_nas_that_is_away_and_the_way_back(homelab, photos):
     released = homelab.play("-e", "immich_brake=released", playbook="playbooks/brake.yml")
     assert released.total("changed") == 1 and immich(homelab, "/system-config")["nightlyTasks"]["databaseCleanup"] is True
     assert api_key(homelab) not in planned.output + scan.output + refused.output + back.output
+
+
+@pytest.fixture
+def in_pod(homelab: Homelab, tmp_path: Path) -> Callable[[str], shared.ConfigMap]:
+    """A ConfigMap as a pod of the guard reaches it: with the token of its account, which Kubernetes makes for the pod."""
+    from kubernetes import client
+
+    api = client.CoreV1Api(homelab.kubectl().client)
+    token = api.create_namespaced_service_account_token("immich-guard", "immich", {"spec": {}}).status.token
+    cluster = yaml.safe_load(Path(homelab.state["kubeconfig"]).read_text())["clusters"][0]["cluster"]
+    (tmp_path / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "namespace").write_text("immich")
+    server = urlsplit(cluster["server"])
+    address = {"KUBERNETES_SERVICE_HOST": str(server.hostname), "KUBERNETES_SERVICE_PORT": str(server.port)}
+    return lambda name: shared.in_cluster(name, tmp_path, address)
+
+
+def test_the_account_of_the_guard_opens_one_configmap(in_pod):
+    memory, program = in_pod("immich-guard-memory"), in_pod("immich-guard")
+    memory.write("test", "written")
+    assert memory.read("test") == "written"
+    memory.write("test", None)
+    with pytest.raises(ImmichError, match="403"):
+        program.read("guard.pyz")
+
+
+def test_a_cronjob_scans_and_brakes_and_a_person_releases(homelab, photos, in_pod, tmp_path, monkeypatch, capsys):
+    """The guard with the config, the key and the account that its pod gets; the folders are elsewhere here, and so is the server."""
+    [told] = homelab.api("ConfigMap").get(name="immich-guard", namespace="immich").data.to_dict().values()
+    key = homelab.api("Secret").get(name="immich-guard-key", namespace="immich").data.key
+    (tmp_path / "key").write_bytes(base64.b64decode(key))
+    nas = homelab.home / "nas" / "tank" / "mnt" / "tank"
+    here = {
+        "url": f"{homelab.state['immich']}/api/v1/namespaces/immich/services/immich-server:2283/proxy",
+        "api_key_file": str(tmp_path / "key"),
+        "memory": str(tmp_path / "memory"),
+        "folders": {"/mnt/photos": str(photos), "/data": str(nas / "immich")},
+    }
+    (tmp_path / "guard.json").write_text(json.dumps(json.loads(told) | here))
+    monkeypatch.setattr(command, "in_cluster", in_pod)
+    monkeypatch.setattr(command, "_WAIT_S", 0.1)
+
+    def guard():
+        code = command.main(["--config", str(tmp_path / "guard.json")])
+        return code, capsys.readouterr().out
+
+    code, said = guard()
+    assert code == 0 and 'Scan of library "NAS photos" of admin@example.net done' in said, said
+    whole = counted(homelab)
+    # somebody scans in the web page while the NAS is away; the next run of the CronJob sees it
+    photos.rename(photos.with_name("photos.away"))
+    photos.mkdir()
+    [library] = immich(homelab, "/libraries")
+    call(homelab, "POST", f"/libraries/{library['id']}/scan")
+    wait_for(lambda: counted(homelab)["trashed"] == whole["visible"])
+    code, said = guard()
+    assert code == 6 and "The brake is set" in said, said
+    assert immich(homelab, "/system-config")["nightlyTasks"]["databaseCleanup"] is False
+
+    status = homelab.play(playbook="playbooks/scan_status.yml")
+    assert "braked" in status.output and "The brake is set since" in status.output
+    photos.rmdir()
+    photos.with_name("photos.away").rename(photos)
+    code, said = guard()
+    assert code == 0 and counted(homelab) == whole, said
+    assert homelab.play().total("changed") == 0  # what guards remember is not the inventory's
+    released = homelab.play("-e", "immich_brake=released", playbook="playbooks/brake.yml")
+    assert released.total("changed") == 1 and immich(homelab, "/system-config")["nightlyTasks"]["databaseCleanup"] is True
+    assert "The brake is not set." in homelab.play(playbook="playbooks/scan_status.yml").output
+
+
+def call(homelab: Homelab, method: str, path: str) -> None:
+    """Ask for something as the administrator does in the web page."""
+    base = f"{homelab.state['immich']}/api/v1/namespaces/immich/services/immich-server:2283/proxy/api"
+    request = urllib.request.Request(base + path, method=method, headers={"x-api-key": api_key(homelab)})
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    """Wait until the stand-in has worked through its queue."""
+    ends = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < ends
+        time.sleep(0.1)

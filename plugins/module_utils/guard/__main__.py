@@ -24,6 +24,7 @@ from .config import Config, ConfigError, Limits, libraries
 from .manifest import Damaged
 from .report import EXIT_CODES, Report
 from .run import Guard
+from .shared import in_cluster
 from .state import Busy
 from .views import view_of
 from .zipped import archive
@@ -38,7 +39,7 @@ exit codes:
   6  the scan trashed more than it may; the brake is set
   7  the scan trashed more than it may; the brake could NOT be set
 """
-_CONNECTION = {"url": None, "ca_cert": None, "validate_certs": True, "timeout": 30, "api_key_file": None, "wait": 3600, "libraries": ()}
+_CONNECTION = {"url": None, "ca_cert": None, "validate_certs": True, "timeout": 30, "api_key_file": None, "wait": 3600, "libraries": (), "configmap": None}
 _WAIT_S, _LONGEST_S = 1.0, 15.0
 
 
@@ -83,7 +84,8 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
     check = command in ("plan", "paths")
     try:
         api = _client(connection, read_only=check)
-        guard = Guard(api, view_of(config, api), config, limits, check_mode=check)
+        shared = in_cluster(connection["configmap"]) if connection["configmap"] else None
+        guard = Guard(api, view_of(config, api), config, limits, shared=shared, check_mode=check)
         if command not in ("brake", "release"):
             guard.learn()
         if check:

@@ -21,6 +21,7 @@ from .checks import LIBRARY, Checks, Later, Refused
 from .config import Config, Limits, allowed
 from .manifest import Damaged
 from .report import Report, acceptance, counted
+from .shared import Store
 from .state import State
 from .views import View
 
@@ -48,6 +49,7 @@ class Guard:
         config: Config,
         wanted: Sequence[Limits],
         *,
+        shared: Store | None = None,
         check_mode: bool = False,
         record: Callable[[Change], None] = lambda change: None,
         sleep: Callable[[float], None] | None = None,
@@ -55,7 +57,7 @@ class Guard:
     ) -> None:
         self._api, self._config, self._check_mode = api, config, check_mode
         self._record, self._sleep, self._now = record, sleep or time.sleep, now
-        self.state = State(config.memory)
+        self.state = State(config.memory, shared)
         self.checks = Checks(api, view, config, wanted, self.state, now=now, check_mode=check_mode, record=record)
 
     def learn(self) -> None:
@@ -188,11 +190,18 @@ class Guard:
         back = f", {report.returned:,} came back out of it" if report.returned else ""
         new = max(0, after["total"] - before["total"])
         message = f"Scan of {report.what} done: {counted(new, 'new asset')}, {report.trashed:,} into the trash{back}."
-        if memory := self.state.brake():
+        if memory := self._braked(report):
             since = f", {memory['counts']['trashed']:,} of them from before" if memory.get("owner_id") == library["ownerId"] else ""
             trash = f"{counted(after['trashed'], 'asset')} of {report.owner} {'is' if after['trashed'] == 1 else 'are'} in the trash{since}"
             report.notes.append(f"The brake is set since {memory['since']}; {trash}. When all is back, release it: {RELEASE}.")
         return self._ended(report, "scanned", message)
+
+    def _braked(self, report: Report) -> dict[str, Any] | None:
+        try:
+            return self.state.brake()
+        except ImmichError as error:
+            report.notes.append(f"Whether the brake is set is not known: {error}")
+            return None
 
     def _after(self, begun: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int], int]:
         library_id = begun["library"]["id"]
@@ -249,8 +258,8 @@ class Guard:
         if not self._check_mode:
             try:
                 self.state.record({"at": self._now().isoformat(timespec="seconds"), **asdict(report)})
-            except OSError as error:
-                report.notes.append(f"No record could be kept: {error}.")
+            except (ImmichError, OSError) as error:
+                report.notes.append(f"No record could be kept: {str(error).rstrip('.')}.")
         return report
 
 

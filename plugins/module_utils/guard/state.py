@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a guard remembers from one run to the next: a folder with the list of files of each library, what the brake changed, and records."""
+"""What a guard remembers from one run to the next: a folder with the list of files of each library, and what it shares: the brake, and records."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ..immich.errors import ImmichError
+from .shared import Files, Store
 
 _RECORDS = 200
+# of all records together: a ConfigMap takes a megabyte
+_RECORDS_CHARACTERS = 500_000
 
 
 class Busy(Exception):
@@ -24,10 +27,12 @@ class Busy(Exception):
 
 
 class State:
-    """The folder."""
+    """The folder, and what is shared with other guards."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, shared: Store | None = None) -> None:
         self.folder = Path(folder)
+        self._files = Files(self.folder)
+        self._shared = shared or self._files
 
     @contextmanager
     def alone(self, *, unless: bool = False) -> Iterator[None]:
@@ -58,54 +63,45 @@ class State:
 
     def last(self, library_id: str) -> dict[str, Any] | None:
         """What was true when the guard looked last."""
-        return self._read(self._of(library_id) / "last.json")
+        return _object(self._files.read(f"{self._of(library_id).name}/last.json"))
 
     def remember(self, library_id: str, facts: Mapping[str, Any]) -> None:
         """Keep what is true now."""
-        self._write(self._of(library_id) / "last.json", facts)
+        self._files.write(f"{self._of(library_id).name}/last.json", json.dumps(facts, indent=2))
 
     def brake(self) -> dict[str, Any] | None:
         """What the brake changed; None while it is not set."""
-        path = self.folder / "brake.json"
-        memory = self._read(path)
-        if memory is None and path.exists():
-            raise ImmichError(f"{path}, which says what the brake changed, cannot be read; put the settings back by hand, then remove it.")
+        text = self._shared.read("brake.json")
+        memory = _object(text)
+        if memory is None and text is not None:
+            where = self._shared.place("brake.json")
+            raise ImmichError(f"{where}, which says what the brake changed, cannot be read; put the settings back by hand, then remove it.")
         return memory
 
     def set_brake(self, facts: Mapping[str, Any] | None) -> None:
         """Remember what the brake changes, or that it is released."""
-        if facts is None:
-            (self.folder / "brake.json").unlink(missing_ok=True)
-        else:
-            self._write(self.folder / "brake.json", facts)
+        self._shared.write("brake.json", None if facts is None else json.dumps(facts, indent=2))
 
     def record(self, entry: Mapping[str, Any]) -> None:
         """Add what a run did; the oldest are forgotten."""
-        path = self.folder / "records.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        self._replace(path, "\n".join([*lines[-_RECORDS + 1 :], json.dumps(entry)]) + "\n")
+        lines = [*(self._shared.read("records.jsonl") or "").splitlines(), json.dumps(entry)][-_RECORDS:]
+        while len(lines) > 1 and sum(map(len, lines)) > _RECORDS_CHARACTERS:
+            lines.pop(0)
+        self._shared.write("records.jsonl", "\n".join(lines) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """What the last runs did, the oldest first."""
+        return [entry for line in (self._shared.read("records.jsonl") or "").splitlines() if (entry := _object(line)) is not None]
 
     def _of(self, library_id: str) -> Path:
         if not re.fullmatch(r"[\w-]+", library_id, re.ASCII):
             raise ValueError(f"{library_id!r} is no identifier of a library")
         return self.folder / library_id
 
-    @staticmethod
-    def _read(path: Path) -> dict[str, Any] | None:
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None
-        return content if isinstance(content, dict) else None
 
-    def _write(self, path: Path, facts: Mapping[str, Any]) -> None:
-        self._replace(path, json.dumps(facts, indent=2))
-
-    def _replace(self, path: Path, text: str) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.new")
-        with open(new, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
+def _object(text: str | None) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text or "")
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None

@@ -28,6 +28,8 @@ PRUNED = (
     ("monitoring.coreos.com/v1", "PodMonitor"),
     ("monitoring.coreos.com/v1", "PrometheusRule"),
     ("batch/v1", "CronJob"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
     ("postgresql.cnpg.io/v1", "ScheduledBackup"),
     ("volsync.backube/v1alpha1", "ReplicationSource"),
 )

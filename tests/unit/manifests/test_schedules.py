@@ -57,23 +57,42 @@ def test_a_schedule_becomes_a_cronjob_in_the_zone_of_the_instance(render: Render
         {"immich_scan_owner": "none"},
     ],
 )
-def test_without_a_schedule_there_is_nothing(render: Render, changes: dict[str, Any]) -> None:
-    assert render("schedules", **changes) == []
+def test_without_a_schedule_there_is_only_what_playbooks_share(render: Render, changes: dict[str, Any]) -> None:
+    [memory] = render("schedules", **changes)
+    assert (memory["kind"], memory["metadata"]["name"]) == ("ConfigMap", "immich-guard-memory")
+
+
+def test_what_guards_write_into_their_memory_is_not_ours(render: Render) -> None:
+    assert "data" not in render("schedules").one("ConfigMap", "immich-guard-memory")
 
 
 def test_the_pod_may_nothing_but_look(render: Render) -> None:
     objects = render("schedules")
     spec = pod(objects)
-    assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True and spec["securityContext"]["runAsUser"] == 1000
     assert spec["containers"][0]["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     assert [path for path, read_only in mounts(objects).items() if not read_only] == ["/guard/memory"]
     claims = {volume["name"]: volume["persistentVolumeClaim"] for volume in spec["volumes"] if "persistentVolumeClaim" in volume}
     assert all(claim.get("readOnly") for name, claim in claims.items() if name != "guard-memory")
-    [to_server, to_names] = objects.one("NetworkPolicy", "immich-guard")["spec"]["egress"]
+    [to_server, to_names, to_kubernetes] = objects.one("NetworkPolicy", "immich-guard")["spec"]["egress"]
     server = to_server["to"][0]["podSelector"]["matchLabels"]
     assert server == {"app.kubernetes.io/name": "server", "app.kubernetes.io/instance": "immich"} and [port["port"] for port in to_server["ports"]] == [2283]
-    assert {port["port"] for port in to_names["ports"]} == {53}
+    assert {port["port"] for port in to_names["ports"]} == {53} and {port["port"] for port in to_kubernetes["ports"]} == {443, 6443}
+
+
+def test_of_kubernetes_it_may_read_and_write_one_configmap(render: Render) -> None:
+    objects = render("schedules")
+    account = pod(objects)["serviceAccountName"]
+    [rule] = objects.one("Role", "immich-guard")["rules"]
+    assert rule == {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [config(objects)["configmap"]], "verbs": ["get", "update"]}
+    binding = objects.one("RoleBinding", "immich-guard")
+    assert binding["roleRef"]["name"] == "immich-guard"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "immich"}] and objects.one("ServiceAccount", account)
+
+
+def test_the_brake_can_be_left_to_a_person(render: Render) -> None:
+    assert config(render("schedules"))["brake"] is True
+    assert config(render("schedules", immich_guard_brake=False))["brake"] is False
 
 
 def test_who_the_guard_is(render: Render) -> None:
@@ -131,7 +150,7 @@ def test_what_a_person_accepted_is_told_for_that_library_only(render: Render) ->
 def test_the_program_in_the_configmap_runs(render: Render, tmp_path: Path) -> None:
     objects = render("schedules")
     (tmp_path / "guard.pyz").write_bytes(base64.b64decode(objects.one("ConfigMap", "immich-guard")["binaryData"]["guard.pyz"]))
-    told = config(objects) | {"url": "http://127.0.0.1:9", "api_key_file": str(tmp_path / "key"), "memory": str(tmp_path), "timeout": 1}
+    told = {**config(objects), "configmap": None, "url": "http://127.0.0.1:9", "api_key_file": str(tmp_path / "key"), "memory": str(tmp_path), "timeout": 1}
     (tmp_path / "key").write_text("k")
     (tmp_path / "guard.json").write_text(json.dumps(told))
     flags = pod(objects)["containers"][0]["command"][1:-3]
