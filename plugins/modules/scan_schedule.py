@@ -13,6 +13,8 @@ description:
   - Immich scans all external libraries by a timer of its own, and can watch their folders. By default this module switches both off.
   - Such a scan puts every photo in the trash that it does not find, and it does not notice that a NAS is not mounted.
     Let a guarded scan take its place.
+  - Two timers are an error. Where guards scan by the clock, Immich's own scan and watcher cannot be switched on. The CronJobs of O(namespace) are looked at
+    when O(context) or O(kubeconfig) is given.
   - A server that takes its settings from a file (C(IMMICH_CONFIG_FILE)) refuses changes. That is an error only where there is something to change.
 options:
   enabled:
@@ -55,6 +57,8 @@ requests:
 """
 
 from ansible_collections.homelab.immich.plugins.module_utils.immich import settings
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
+from ansible_collections.homelab.immich.plugins.module_utils.immich.guard_memory import guarded_libraries
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
 
 
@@ -66,6 +70,11 @@ def main() -> None:
         module.fail(f"cron {cron!r} has not the five fields of a cron expression; write minute, hour, day, month and weekday, such as 0 0 * * *.")
     scan = {"enabled": enabled} | ({} if cron is None else {"cronExpression": cron})
     with module.api() as api:
+        if (enabled or watch) and (guarded := guarded_libraries(module.params)):
+            raise ImmichError(
+                f"Immich would scan by itself, and guards already scan {', '.join(guarded)} by the clock; with both, the scan that looks at nothing wins. "
+                "Leave enabled and watch false, or set immich_scan_owner to none and run site.yml first."
+            )
         updated = settings.ensure(api, {"library": {"scan": scan, "watch": {"enabled": watch}}}, check_mode=module.check_mode, record=module.record)
     module.exit(updated=updated)
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reaches the ConfigMap that the guards of one server share, from outside of the cluster."""
+"""What a cluster has of the guards: the ConfigMap that they share, and the libraries that they scan by the clock. Seen from outside of it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,10 @@ def shared_memory(given: Mapping[str, Any], *, read_only: bool) -> ConfigMap | N
     """The ConfigMap that the options of a module name, if they name one; `read_only` lets nothing but reads through."""
     if not given["configmap"]:
         return None
-    # only here: the Kubernetes library takes a third of a second to import
     from ..kubernetes import client
-    from ..kubernetes.kubeconfig import KubeconfigError, access
 
     namespace, name = given["namespace"], given["configmap"]
-    try:
-        cluster = client.Client(access(given["kubeconfig"], given["context"], given["rehearsal"]), read_only=read_only)
-    except KubeconfigError as error:
-        raise ImmichError(f"Could not reach the ConfigMap {namespace}/{name}, the memory of the guard: {str(error).rstrip('.')}.") from error
+    cluster = _cluster(given, f"the ConfigMap {namespace}/{name}, the memory of the guard", read_only)
 
     def call(method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, dict[str, Any]]:
         try:
@@ -35,3 +30,29 @@ def shared_memory(given: Mapping[str, Any], *, read_only: bool) -> ConfigMap | N
             raise Unreachable(str(error)) from error
 
     return ConfigMap(call, namespace, name)
+
+
+def guarded_libraries(given: Mapping[str, Any]) -> list[str]:
+    """The libraries that CronJobs of the instance scan; none where no way to its cluster is given."""
+    if not (given["context"] or given["kubeconfig"]):
+        return []
+    from ..kubernetes import client
+
+    instance = str(given["service"]).removesuffix("-server")
+    labels = f"app.kubernetes.io/name=guard,app.kubernetes.io/instance={instance},app.kubernetes.io/managed-by=homelab.immich"
+    try:
+        found = _cluster(given, "the CronJobs of the guard", True).list(client.Resource("batch/v1", "CronJob", "cronjobs", True), given["namespace"], labels)
+    except (client.ApiError, client.Unreachable) as error:
+        raise ImmichError(f"Could not see whether guards scan by the clock: {str(error).rstrip('.')}.") from error
+    return sorted((job["metadata"].get("annotations") or {}).get("homelab.immich/library", job["metadata"]["name"]) for job in found)
+
+
+def _cluster(given: Mapping[str, Any], what: str, read_only: bool) -> Any:
+    # only here: the Kubernetes library takes a third of a second to import
+    from ..kubernetes.client import Client
+    from ..kubernetes.kubeconfig import KubeconfigError, access
+
+    try:
+        return Client(access(given["kubeconfig"], given["context"], given["rehearsal"]), read_only=read_only)
+    except KubeconfigError as error:
+        raise ImmichError(f"Could not reach {what}: {str(error).rstrip('.')}.") from error

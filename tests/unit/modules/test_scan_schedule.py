@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -33,3 +39,45 @@ def test_check_mode_says_the_same_and_changes_nothing(immich: Any) -> None:
 def test_a_cron_that_has_not_five_fields_is_refused(immich: Any, cron: str) -> None:
     assert "five fields" in immich.run("scan_schedule", enabled=True, cron=cron).message
     assert not immich.server.requests
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Options that lead to a cluster in which a CronJob scans the library NAS photos; `jobs` is what it has."""
+    jobs = [{"metadata": {"name": "immich-scan-nas-photos", "annotations": {"homelab.immich/library": "NAS photos"}}}]
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(unquote(self.path))
+            content = json.dumps({"kind": "CronJobList", "items": jobs}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    entries = {"clusters": [{"name": "c", "cluster": {"server": address}}], "contexts": [{"name": "homelab", "context": {"cluster": "c"}}]}
+    (tmp_path / "kubeconfig").write_text(json.dumps(entries))
+    yield {"options": {"kubeconfig": str(tmp_path / "kubeconfig"), "context": "homelab"}, "jobs": jobs, "asked": asked}
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("wanted", [{"enabled": True}, {"watch": True}], ids=["timer", "watcher"])
+def test_two_timers_at_once_are_an_error(immich: Any, cluster: dict[str, Any], wanted: dict[str, bool]) -> None:
+    refused = immich.run("scan_schedule", **wanted, **cluster["options"])
+    assert "guards already scan NAS photos by the clock" in refused.message and "immich_scan_owner" in refused.message
+    assert not immich.server.mutations
+    assert "namespaces/immich/cronjobs?labelSelector=app.kubernetes.io/name=guard,app.kubernetes.io/instance=immich" in cluster["asked"][0]
+    cluster["jobs"].clear()
+    assert not immich.run("scan_schedule", **wanted, **cluster["options"]).failed
+
+
+def test_switching_it_off_asks_no_cluster(immich: Any, cluster: dict[str, Any]) -> None:
+    assert immich.run("scan_schedule", **cluster["options"]).changed and cluster["asked"] == []
