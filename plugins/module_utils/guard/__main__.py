@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import sys
@@ -18,13 +19,14 @@ from typing import Any, TextIO
 from ..immich.changes import Change, PlanErrors
 from ..immich.client import Client
 from ..immich.errors import ImmichError
-from ..immich.transport import HttpTransport
+from ..immich.transport import HttpTransport, TransportError
 from .brake import release, set_brake
 from .config import Config, ConfigError, Limits, libraries
 from .manifest import Damaged
 from .report import EXIT_CODES, Report
 from .run import Guard
-from .shared import in_cluster
+from .shared import Files, in_cluster
+from .signals import Webhook, metrics, worth_telling
 from .state import Busy
 from .views import view_of
 from .zipped import archive
@@ -39,7 +41,8 @@ exit codes:
   6  the scan trashed more than it may; the brake is set
   7  the scan trashed more than it may; the brake could NOT be set
 """
-_CONNECTION = {"url": None, "ca_cert": None, "validate_certs": True, "timeout": 30, "api_key_file": None, "wait": 3600, "libraries": (), "configmap": None}
+_CONNECTION = {"url": None, "ca_cert": None, "validate_certs": True, "timeout": 30, "api_key_file": None, "wait": 3600, "libraries": ()}
+_CONNECTION |= {"configmap": None, "webhook": None, "metrics": None}
 _WAIT_S, _LONGEST_S = 1.0, 15.0
 
 
@@ -79,6 +82,7 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
     config = Config(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items() if name not in _CONNECTION})
     config = replace(config, accept={**config.accept, **dict(map(_accepted, given.accept))})
     limits = libraries(connection["libraries"])
+    webhook = Webhook.read(connection["webhook"]) if connection["webhook"] else None
     if given.library:
         limits = [entry for entry in limits if entry.name in given.library]
     check = command in ("plan", "paths")
@@ -91,12 +95,18 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
         if check:
             return _look(guard, limits, by_path=command == "paths")
         with guard.state.alone():
-            return _brake(api, guard, command) if command in ("brake", "release") else _scan(guard, limits, connection["wait"])
+            before = guard.state.records() if webhook else []
+            code = _brake(api, guard, command) if command in ("brake", "release") else _scan(guard, limits, connection["wait"], webhook, before)
+            if connection["metrics"]:
+                _measure(guard, Path(connection["metrics"]))
+            return code
     except Busy as reason:
         _tell(f"Put off: {reason}.")
         return EXIT_CODES["later"]
     except (ImmichError, PlanErrors, Damaged) as error:
         _tell(str(error), to=sys.stderr)
+        if webhook and command == "scan":
+            _send(webhook, Report(", ".join(entry.name for entry in limits), "", "failed", str(error)))
         return EXIT_CODES["failed"]
 
 
@@ -133,7 +143,7 @@ def _look(guard: Guard, limits: list[Limits], *, by_path: bool) -> int:
     return worst
 
 
-def _scan(guard: Guard, limits: list[Limits], wait: float) -> int:
+def _scan(guard: Guard, limits: list[Limits], wait: float, webhook: Webhook | None, records: list[dict[str, Any]]) -> int:
     worst = 0
     for entry in limits:
         report = guard.begin(entry)
@@ -145,7 +155,26 @@ def _scan(guard: Guard, limits: list[Limits], wait: float) -> int:
                 pause = min(pause * 1.5, _LONGEST_S)
             report = guard.finish(report, f"After {wait:g} s it still waits for {left}." if left else "")
         worst = max(worst, _say(report))
+        if webhook and worth_telling(report.outcome, records, report.library, report.owner):
+            _send(webhook, report)
     return worst
+
+
+def _send(webhook: Webhook, report: Report) -> None:
+    """Tell others; that they could not be told changes nothing of what came of the scan."""
+    try:
+        webhook.send({"at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **report.shown()})
+    except (TransportError, ImmichError, OSError) as error:
+        _tell(f"  The webhook could not be told: {error}.", to=sys.stderr)
+
+
+def _measure(guard: Guard, file: Path) -> None:
+    """Write the metrics anew; what could not be written is told, and grows old, which an alert sees."""
+    try:
+        text = metrics(guard.state.records(), braked=guard.state.brake() is not None)
+        Files(file.parent).write(file.name, text)
+    except (ImmichError, OSError) as error:
+        _tell(f"  The metrics could not be written: {error}", to=sys.stderr)
 
 
 def _say(report: Any) -> int:
