@@ -43,7 +43,7 @@ class Webhook:
             raise ConfigError(f"kind of webhook is {hook.kind!r}; it is one of {', '.join(KINDS)}.")
         parts = urllib.parse.urlsplit(hook.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or (hook.kind == "ntfy" and not parts.path.strip("/")):
-            raise ConfigError("url of webhook is no address such as https://ntfy.example.net/immich; of ntfy it ends with the topic.")
+            raise ConfigError("the address of the webhook is not one such as https://ntfy.example.net/immich; of ntfy it ends with the topic.")
         return hook
 
     def send(self, report: Mapping[str, Any]) -> None:

@@ -102,7 +102,7 @@ def test_a_receiver_that_refuses_is_an_error(receiver: Receiver) -> None:
         ({"kind": "ntfy", "url": "https://ntfy.example.net/x", "topic": "x"}, "write kind"),
         ({"kind": "mail", "url": "https://ntfy.example.net/x"}, "kind of webhook is 'mail'"),
         ({"kind": "ntfy", "url": "https://ntfy.example.net/"}, "it ends with the topic"),
-        ({"kind": "generic", "url": "ftp://ntfy.example.net/x"}, "no address"),
+        ({"kind": "generic", "url": "ftp://ntfy.example.net/x"}, "is not one such as"),
     ],
 )
 def test_a_webhook_that_cannot_be(given: object, says: str) -> None:

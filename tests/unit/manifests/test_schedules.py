@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, libraries
+from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Webhook
 from ansible_collections.homelab.immich.plugins.plugin_utils.schedules import job_name
 
 Render = Callable[..., Any]
@@ -110,7 +111,7 @@ def test_it_mounts_what_the_server_has_there_and_looks_from_the_same_node(render
     objects = render("schedules")
     assert set(mounts(objects)) == {"/guard/program", "/guard/key", "/guard/memory", "/data", "/mnt/photos"}
     server = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in render("workloads").pod("immich-server")["volumes"][:-1]}
-    mine = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in pod(objects)["volumes"][3:]}
+    mine = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in pod(objects)["volumes"] if not volume["name"].startswith("guard-")}
     assert mine.items() <= server.items()
     [affinity] = pod(objects)["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     deployment = render("workloads").one("Deployment", "immich-server")
@@ -138,6 +139,26 @@ def test_the_config_is_one_that_the_guard_takes(render: Render) -> None:
     known = Config(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in Config.__dataclass_fields__})
     assert known.view == "mount" and "/mnt/photos/.immich-guard/photos" in known.sentinels and known.media == "/data"
     assert told["url"] == "http://immich-server:2283"
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [("https://ntfy.example.net/immich", 443), ("http://ntfy.example.net/immich", 80), ("https://ntfy.example.net:8443/immich", 8443)],
+)
+def test_who_is_told(render: Render, url: str, port: int) -> None:
+    objects = render("schedules", immich_guard_webhook={"kind": "ntfy", "url": url})
+    hook = Webhook.read(config(objects)["webhook"])
+    assert (hook.kind, hook.url, hook.token_file) == ("ntfy", url, "")
+    assert port in {entry["port"] for rule in objects.one("NetworkPolicy", "immich-guard")["spec"]["egress"] for entry in rule["ports"] if "to" not in rule}
+
+
+def test_the_token_of_a_webhook_is_in_a_secret_of_its_own(render: Render) -> None:
+    objects = render("schedules", immich_guard_webhook={"kind": "gotify", "url": "https://gotify.example.net", "secret": "gotify"})
+    folder, _slash, name = config(objects)["webhook"]["token_file"].rpartition("/")
+    assert name == "token" and mounts(objects)[folder] is True
+    [volume] = [volume for volume in pod(objects)["volumes"] if volume.get("secret", {}).get("secretName") == "gotify"]
+    assert volume["name"] in [mount["name"] for mount in pod(objects)["containers"][0]["volumeMounts"] if mount["mountPath"] == folder]
+    assert "webhook" not in config(render("schedules"))
 
 
 def test_what_a_person_accepted_is_told_for_that_library_only(render: Render) -> None:

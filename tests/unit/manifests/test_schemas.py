@@ -34,6 +34,7 @@ EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
     "immich_machine_learning_node_selector": {"a": "b"},
     "immich_machine_learning_env": {"A": True},
     "immich_guard_storage_class": "x",
+    "immich_guard_webhook": {"kind": "gotify", "url": "http://gotify.example.net:8080", "secret": "gotify"},
     "immich_libraries": [{"name": "A", "owner": "a@example.net", "import_paths": ["/mnt/old/a"], "scan": {"schedule": "@daily", "settle": "10m"}}],
     "immich_ingress": [{"hosts": ["a.example.net", "b.example.net"], "class": "nginx", "issuer": "x"}, {"hosts": ["c.example.net"]}],
 }

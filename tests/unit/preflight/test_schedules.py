@@ -88,3 +88,14 @@ def test_a_guard_cannot_mount_what_one_pod_alone_may_have(homelab: Homelab) -> N
     assert homelab.errors() == [expected]
     homelab.photos["immich_scan_owner"] = "none"
     assert homelab.errors() == []
+
+
+def test_a_webhook_that_is_no_address(homelab: Homelab) -> None:
+    homelab.photos["immich_guard_webhook"] = {"kind": "ntfy", "url": "https://ntfy.example.net/immich"}
+    assert homelab.errors() == []
+    homelab.photos["immich_guard_webhook"]["url"] = "https://ntfy.example.net"
+    expected = (
+        "immich_guard_webhook.url is https://ntfy.example.net: the address of the webhook is not one such as https://ntfy.example.net/immich; "
+        "of ntfy it ends with the topic."
+    )
+    assert homelab.errors() == [expected]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError
+from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Webhook
 from ansible_collections.homelab.immich.plugins.plugin_utils.schedules import EXCLUSIVE
 
 from ..model import Inventory, Problem
@@ -51,6 +53,17 @@ def scans_can_look(inventory: Inventory) -> Iterator[Problem]:
                         "scan",
                         "schedule",
                     )
+
+
+def webhooks(inventory: Inventory) -> Iterator[Problem]:
+    """Where the guard sends its messages."""
+    for host in inventory.instances:
+        hook = host.get("immich_guard_webhook")
+        if isinstance(hook, Mapping) and hook.get("kind") and hook.get("url"):
+            try:
+                Webhook.read({"kind": hook["kind"], "url": hook["url"]})
+            except ConfigError as error:
+                yield Problem(host.name, f"immich_guard_webhook.url is {hook['url']}: {error}", ("immich_guard_webhook", "url"))
 
 
 def backups(inventory: Inventory) -> Iterator[Problem]:
@@ -124,4 +137,4 @@ def _words(count: int) -> str:
     return {5: "five", 6: "six"}[count]
 
 
-RULES = (scans, scans_can_look, backups, snapshots)
+RULES = (scans, scans_can_look, webhooks, backups, snapshots)
