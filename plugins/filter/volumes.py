@@ -54,10 +54,13 @@ _value:
       pods: [server]
       access_mode: ReadOnlyMany
       mount_options: [nfsvers=4.1, hard, noatime, ro]
-      nfs: {server: 192.0.2.10, path: /mnt/tank/photos}
+      static: true
+      nfs: {server: 192.0.2.10, path: /mnt/tank/photos, csi: false}
       sentinel: /mnt/photos/.immich-guard/photos
+      host_path:
       storage_class:
       existing_claim:
+      foreign: false
 """
 
 from collections.abc import Callable, Iterable, Mapping

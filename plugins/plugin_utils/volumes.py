@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
 from ansible_collections.homelab.immich.plugins.module_utils.nas import export_address, nfs_path, provider_of, sentinel_path
 
-BACKENDS = ("nfs", "storage_class", "existing_claim")
+BACKENDS = ("nfs", "storage_class", "host_path", "existing_claim")
 MEDIA_LOCATIONS = ("/data", "/usr/src/app/upload")
 NFS_MOUNT_OPTIONS = ("nfsvers=4.1", "hard", "noatime")  # hard: an I/O error of a soft mount looks like a deleted photo
 
@@ -24,9 +24,11 @@ def backends(entry: Mapping[str, Any]) -> list[str]:
 def normalise(entry: Mapping[str, Any], instance: str) -> dict[str, Any]:
     """The volume with every key of the vocabulary present, and the claim that its pods mount."""
     read_only = entry.get("access") == "ro"
-    nfs = entry.get("nfs") or None
+    nfs, host_path = (dict(entry[backend]) if entry.get(backend) else None for backend in ("nfs", "host_path"))
+    static = bool(nfs or host_path)
     shared = "ReadOnlyMany" if read_only else "ReadWriteMany"
     options = list(entry.get("mount_options") or (NFS_MOUNT_OPTIONS if nfs else ()))
+    on_network = bool(nfs)
     return {
         "name": entry["name"],
         "claim": entry.get("existing_claim") or f"{instance}-{entry['name']}",
@@ -34,13 +36,17 @@ def normalise(entry: Mapping[str, Any], instance: str) -> dict[str, Any]:
         "size": entry.get("size") or None,
         "read_only": read_only,
         "pods": list(entry.get("pods") or ["server"]),
-        "access_mode": entry.get("access_mode") or (shared if nfs else "ReadWriteOnce"),
-        "mount_options": [option for option in options if option not in ("ro", "rw")] + (["ro"] if read_only else []),
-        "nfs": dict(nfs) if nfs else None,
+        "access_mode": entry.get("access_mode") or (shared if static else "ReadWriteOnce"),
+        "mount_options": [option for option in options if option not in ("ro", "rw")] + (["ro"] if read_only and on_network else []),
+        "static": static,
+        "nfs": nfs,
         # there only while the export is mounted, as the pods see it
         "sentinel": f"{entry['mount'].rstrip('/')}/{sentinel_path({'name': nfs['export']})}" if nfs else None,
+        "host_path": host_path,
         "storage_class": entry.get("storage_class") or None,
         "existing_claim": entry.get("existing_claim") or None,
+        # for a fsGroup the kubelet would change the group of every file that is there
+        "foreign": bool(entry.get("existing_claim") or nfs and nfs.get("csi")),
     }
 
 
@@ -50,7 +56,8 @@ def resolve(entries: Iterable[Mapping[str, Any]], instance: str, nas: Iterable[M
     result = [normalise(entry, instance) for entry in entries]
     for volume in result:
         if volume["nfs"]:
-            volume["nfs"] = nfs_source(volume["nfs"]["export"], hosts, volume["nfs"].get("subpath"))
+            source = nfs_source(volume["nfs"]["export"], hosts, volume["nfs"].get("subpath"))
+            volume["nfs"] = source | {"csi": bool(volume["nfs"].get("csi"))}
     return sorted(result, key=lambda volume: volume["mount"])
 
 

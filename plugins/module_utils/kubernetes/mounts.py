@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object
 
-Source = tuple[str, str]  # server and path of an NFS export
+Source = tuple[str, str]  # where the files of a static volume are: an NFS server or a node, and a path
 
 
 def claims(workload: Object) -> dict[str, str]:
@@ -25,22 +25,40 @@ def moved(server: Object, static: list[Object], volumes: list[dict[str, Any]], a
     running, sources = claims(server), _sources(static, server["metadata"]["namespace"])
     result = []
     for volume in volumes:
-        old, new = running.get(_path(volume["mount"])), volume["claim"]
-        if old is None or volume["name"] in accepted:
+        if volume["name"] in accepted:
             continue
-        before, after = sources.get(old), _source(volume.get("nfs"))
+        mount, new = _path(volume["mount"]), volume["claim"]
+        old = running.get(mount)
+        if old is None:
+            result += _hides(volume, [place for place in running if mount.startswith(f"{place.rstrip('/')}/")])
+            continue
+        before, after = sources.get(old), _wanted(volume)
         if (before == after) if before and after else old == new:
             continue  # the same files; under another name, too
-        where = f"immich_volumes, {volume['name']}: the running server has {_shown(before, old)} on {volume['mount']}, and the inventory would put"
+        where = f"immich_volumes, {volume['name']}: the running server has {_shown(before, old)} on {mount}, and the inventory would put"
         result.append(f"{where} {_shown(after, new)} there, which has none of its files. {_way_back(old, before, volume)}")
     return result
 
 
+def _hides(volume: dict[str, Any], above: list[str]) -> list[str]:
+    """Why a volume must not be mounted in one that the server uses already."""
+    if not above:
+        return []
+    where = f"immich_volumes, {volume['name']}: the running server has {volume['mount']} in its volume on {max(above, key=len)}"
+    return [
+        f"{where}, and a volume of its own would hide the files that are there, with the .immich by which Immich knows the folder. Remove the volume, or scale"
+        f" the server to 0, move everything in that folder to the new volume, .immich too, and run once with {_accept(volume)}."
+    ]
+
+
+def _accept(volume: dict[str, Any]) -> str:
+    return f"-e '{{\"immich_accept_moved_volumes\": [\"{volume['name']}\"]}}'"
+
+
 def _way_back(old: str, before: Source | None, volume: dict[str, Any]) -> str:
-    accept = f"-e '{{\"immich_accept_moved_volumes\": [\"{volume['name']}\"]}}'"
-    moves = f"To move them on purpose, scale the server to 0, copy the files there, and run once with {accept}."
+    moves = f"To move them on purpose, scale the server to 0, copy the files there, and run once with {_accept(volume)}."
     if before:
-        return f"Put the old export back. {moves}"
+        return f"Put the old {'export' if volume.get('nfs') else 'place'} back. {moves}"
     return f"Give the volume its old name back, or let it have existing_claim: {old}, which keeps the files. {moves}"
 
 
@@ -49,17 +67,36 @@ def _shown(source: Source | None, claim: str) -> str:
 
 
 def _sources(static: list[Object], namespace: str) -> dict[str, Source]:
-    """The exports behind claims, of static volumes."""
+    """Where the files behind claims are, of static volumes."""
     result = {}
     for item in static:
-        claim, source = item["spec"].get("claimRef") or {}, _source(item["spec"].get("nfs"))
+        claim, source = item["spec"].get("claimRef") or {}, _source(item["spec"])
         if source and claim.get("namespace") == namespace:
             result[claim.get("name", "")] = source
     return result
 
 
-def _source(nfs: dict[str, Any] | None) -> Source | None:
-    return (nfs["server"], _path(nfs["path"])) if nfs else None
+def _source(spec: dict[str, Any]) -> Source | None:
+    """Where the files of a live volume are; the NFS driver and the kubelet's own client lead to the same ones."""
+    if spec.get("nfs"):
+        return spec["nfs"]["server"], _path(spec["nfs"]["path"])
+    attributes = (spec.get("csi") or {}).get("volumeAttributes") or {}
+    if "share" in attributes:
+        return attributes["server"], _path(attributes["share"])
+    if spec.get("hostPath"):
+        terms = ((spec.get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms") or []
+        nodes = [node for term in terms for match in term.get("matchExpressions") or [] for node in match.get("values") or []]
+        return ", ".join(nodes) or "node", _path(spec["hostPath"]["path"])
+    return None
+
+
+def _wanted(volume: dict[str, Any]) -> Source | None:
+    """Where the files of a wanted volume are, as the filter volumes gives it."""
+    if volume.get("nfs"):
+        return volume["nfs"]["server"], _path(volume["nfs"]["path"])
+    if volume.get("host_path"):
+        return volume["host_path"].get("node") or "node", _path(volume["host_path"]["path"])
+    return None
 
 
 def _path(path: str) -> str:

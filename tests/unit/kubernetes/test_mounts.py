@@ -30,7 +30,7 @@ def volume(name, mount="/data", claim=None, path=None):
 
 def test_what_stays_is_fine():
     server = deployment(media="immich-media", photos="immich-photos")
-    volumes = [volume("media"), volume("photos", "/mnt/photos/", path="/mnt/tank/photos"), volume("new", "/mnt/new"), volume("tmp", "/tmp")]
+    volumes = [volume("media"), volume("photos", "/mnt/photos/", path="/mnt/tank/photos"), volume("new", "/mnt/new"), volume("dat", "/data2")]
     assert mounts.moved(server, [static("immich-photos", "/mnt/tank/photos")], volumes, []) == []
 
 
@@ -64,3 +64,38 @@ def test_another_kind_of_storage_has_other_files():
     assert "192.0.2.10:/mnt/tank/photos on /mnt/photos, and the inventory would put claim immich-pictures" in problem
     [problem] = mounts.moved(deployment(media="immich-media"), [], [volume("library", path="/mnt/tank/immich")], [])
     assert "claim immich-media on /data, and the inventory would put 192.0.2.10:/mnt/tank/immich" in problem
+
+
+def test_a_new_volume_in_the_uploads_would_hide_what_is_there():
+    server, thumbs = deployment(media="immich-media"), volume("thumbs", "/data/thumbs")
+    assert mounts.moved(server, [], [volume("media"), thumbs], []) == [
+        "immich_volumes, thumbs: the running server has /data/thumbs in its volume on /data, and a volume of its own would hide the files that are there, with"
+        " the .immich by which Immich knows the folder. Remove the volume, or scale the server to 0, move everything in that folder to the new volume, .immich"
+        " too, and run once with -e '{\"immich_accept_moved_volumes\": [\"thumbs\"]}'."
+    ]
+    assert mounts.moved(server, [], [volume("media"), thumbs], ["thumbs"]) == []
+    server["spec"]["template"]["spec"]["containers"][0]["volumeMounts"].append({"name": "media", "mountPath": "/data/thumbs"})
+    assert mounts.moved(server, [], [thumbs | {"claim": "immich-media"}], []) == []  # it is mounted there already
+
+
+CSI = {"csi": {"driver": "nfs.csi.k8s.io", "volumeAttributes": {"server": SERVER, "share": "/mnt/tank/photos"}}}
+DISK = {"hostPath": {"path": "/srv/photos"}}
+ON_PI = {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["pi"]}]}]}}}
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "shown"),
+    [
+        (CSI, {"nfs": {"server": SERVER, "path": "/mnt/tank/photos", "csi": False}}, None),  # another client, the same files
+        (CSI, {"nfs": {"server": SERVER, "path": "/mnt/tank/other"}}, "192.0.2.10:/mnt/tank/photos on /mnt/photos"),
+        (DISK, {"host_path": {"path": "/srv/photos"}}, None),
+        (DISK, {"host_path": {"path": "/srv/other"}}, "node:/srv/photos on /mnt/photos"),
+        (DISK | ON_PI, {"host_path": {"path": "/srv/photos", "node": "pi"}}, None),
+        (DISK | ON_PI, {"host_path": {"path": "/srv/photos", "node": "nuc"}}, "pi:/srv/photos on /mnt/photos"),
+    ],
+)
+def test_where_the_files_of_each_kind_of_volume_are(live, wanted, shown):
+    claim = {"claimRef": {"namespace": "immich", "name": "immich-photos"}}
+    volumes = [{"name": "pictures", "mount": "/mnt/photos", "claim": "immich-pictures"} | wanted]
+    problems = mounts.moved(deployment(photos="immich-photos"), [{"kind": "PersistentVolume", "spec": live | claim}], volumes, [])
+    assert (shown is None and problems == []) or shown in problems[0]

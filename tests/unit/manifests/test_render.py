@@ -108,6 +108,37 @@ def test_a_volume_is_the_folder_of_an_export_that_it_names(render: Render) -> No
     assert volume["spec"]["nfs"] == {"server": "192.0.2.10", "path": "/mnt/tank/immich/family/upload", "readOnly": False}
 
 
+def test_the_nfs_driver_mounts_the_same_folder_as_read_only_and_as_hard(render: Render) -> None:
+    objects = render("storage", immich_volumes=[PHOTOS | {"nfs": {"export": "photos", "csi": True}}])
+    volume = objects.one("PersistentVolume", "immich-immich-photos")["spec"]
+    assert volume["csi"]["driver"] == "nfs.csi.k8s.io"
+    assert volume["csi"]["volumeAttributes"] == {"server": "192.0.2.10", "share": "/mnt/tank/photos"}
+    assert volume["csi"]["readOnly"] is True and {"hard", "ro"} <= set(volume["mountOptions"])
+    assert "nfs" not in volume and volume["persistentVolumeReclaimPolicy"] == "Retain"
+
+
+def test_no_two_volumes_of_a_driver_have_one_handle(render: Render) -> None:
+    """Two instances read the same photos: with one handle a node would mount the first only."""
+    photos = PHOTOS | {"nfs": {"export": "photos", "csi": True}}
+    objects = [*render("storage", immich_volumes=[photos, photos | {"name": "again"}]), *render("storage", immich_namespace="stage", immich_volumes=[photos])]
+    handles = [item["spec"]["csi"]["volumeHandle"] for item in objects if item["kind"] == "PersistentVolume"]
+    assert len(set(handles)) == len(handles) == 3
+
+
+def test_a_folder_of_a_node_is_never_made_and_takes_its_pods_there(render: Render) -> None:
+    disk = {"name": "disk", "mount": "/data", "size": "1Ti", "host_path": {"path": "/srv/immich", "node": "pi"}}
+    objects = render("storage", "workloads", immich_volumes=[disk])
+    volume = objects.one("PersistentVolume", "immich-immich-disk")["spec"]
+    assert volume["hostPath"] == {"path": "/srv/immich", "type": "Directory"}
+    (term,) = volume["nodeAffinity"]["required"]["nodeSelectorTerms"]
+    assert term["matchExpressions"] == [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["pi"]}]
+    assert "mountOptions" not in volume  # Kubernetes refuses them here
+    assert {"name": "disk", "persistentVolumeClaim": {"claimName": "immich-disk"}} in objects.pod("immich-server")["volumes"]
+    anywhere = render("storage", immich_volumes=[disk | {"host_path": {"path": "/srv/immich"}, "access": "ro"}])
+    assert "nodeAffinity" not in anywhere.one("PersistentVolume", "immich-immich-disk")["spec"]
+    assert "mountOptions" not in anywhere.one("PersistentVolume", "immich-immich-disk")["spec"]
+
+
 def test_a_storage_class_makes_a_claim_and_no_volume(render: Render) -> None:
     objects = render("storage", immich_volumes=[THUMBS])
     assert [(item["kind"], item["spec"]["storageClassName"]) for item in objects] == [("PersistentVolumeClaim", "longhorn")]
@@ -152,6 +183,8 @@ def test_models_have_an_empty_folder_when_no_volume_is_there(render: Render) -> 
         ([MEDIA, THUMBS, CLAIM], None),  # who knows what is on it
         ([MEDIA, THUMBS, CLAIM | {"access": "ro"}], 1001),  # the kubelet leaves read-only volumes alone
         ([MEDIA, THUMBS | {"access": "ro"}], None),
+        ([MEDIA | {"nfs": {"export": "immich", "csi": True}}, THUMBS], None),  # its driver would change the group of every file
+        ([MEDIA, PHOTOS | {"nfs": {"export": "photos", "csi": True}}, THUMBS], 1001),
         ([MEDIA, THUMBS | {"pods": ["machine-learning"]}], None),
     ],
 )

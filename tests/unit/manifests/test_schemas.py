@@ -23,6 +23,8 @@ EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
         {"name": "photos", "mount": "/mnt/photos", "size": "1Ti", "access": "ro", "nfs": {"export": "photos"}, "pods": ["server", "machine-learning"]},
         {"name": "models", "mount": "/cache", "size": "1Gi", "storage_class": "x", "access_mode": "ReadWriteMany", "pods": ["machine-learning"]},
         {"name": "old", "mount": "/mnt/old", "existing_claim": "old"},
+        {"name": "csi", "mount": "/mnt/csi", "size": "1Ti", "nfs": {"export": "photos", "csi": True}, "access": "ro"},
+        {"name": "disk", "mount": "/mnt/disk", "size": "1Ti", "host_path": {"path": "/srv/photos", "node": "pi"}, "access": "ro"},
     ],
     "immich_database_wal_size": "5Gi",
     "immich_database_instances": 3,

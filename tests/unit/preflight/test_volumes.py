@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import Homelab
 
 
@@ -55,13 +57,13 @@ def test_two_instances_in_two_folders_of_one_export(homelab: Homelab) -> None:
 def test_two_backends_on_one_volume(homelab: Homelab) -> None:
     homelab.volumes[0]["storage_class"] = "longhorn"
     assert homelab.errors() == [
-        "immich_volumes[0] (media): nfs and storage_class are both set. A volume has exactly one of nfs, storage_class or existing_claim: keep one."
+        "immich_volumes[0] (media): nfs and storage_class are both set. A volume has exactly one of nfs, storage_class, host_path or existing_claim: keep one."
     ]
 
 
 def test_no_backend_on_a_volume(homelab: Homelab) -> None:
     del homelab.volumes[1]["storage_class"]
-    assert homelab.errors() == ["immich_volumes[1] (thumbs): nothing says what it is made of. Set one of nfs, storage_class or existing_claim."]
+    assert homelab.errors() == ["immich_volumes[1] (thumbs): nothing says what it is made of. Set one of nfs, storage_class, host_path or existing_claim."]
 
 
 def test_a_misspelt_backend_is_one_error(homelab: Homelab) -> None:
@@ -84,12 +86,33 @@ def test_mount_options_without_nfs(homelab: Homelab) -> None:
     assert homelab.errors() == ["immich_volumes[1] (thumbs): mount_options are for NFS, and this volume is not on NFS. Remove them."]
 
 
-def test_a_soft_mount_is_a_warning(homelab: Homelab) -> None:
+@pytest.mark.parametrize("option", ["soft", "softerr"])
+@pytest.mark.parametrize(("volume", "name"), [(0, "media"), (2, "photos")])  # the media location, and the one of a library
+def test_a_soft_mount_of_photos(homelab: Homelab, option: str, volume: int, name: str) -> None:
+    homelab.volumes[volume]["mount_options"] = ["nfsvers=4.1", option]
+    text = f"immich_volumes[{volume}] ({name}): mount_options have {option}: an I/O error then looks like a deleted photo, and Immich puts it in the trash."
+    assert homelab.errors() == [f"{text} Use hard."]
+
+
+def test_a_soft_mount_of_something_else_is_a_warning(homelab: Homelab) -> None:
+    homelab.photos["immich_libraries"] = []
     homelab.volumes[2]["mount_options"] = ["soft"]
     assert homelab.errors() == []
-    assert homelab.warnings() == [
-        "immich_volumes[2] (photos): mount_options have soft: an I/O error then looks like a deleted photo, and Immich puts it in the trash. Use hard."
-    ]
+    assert "immich_volumes[2] (photos): mount_options have soft" in homelab.warnings()[0]
+
+
+@pytest.mark.parametrize("path", ["srv/photos", "/srv/photos/", "/srv/../photos", "/"])
+def test_a_folder_of_a_node_that_is_none(homelab: Homelab, path: str) -> None:
+    homelab.volumes[1] = {"name": "thumbs", "mount": "/data/thumbs", "size": "1Gi", "host_path": {"path": path}}
+    assert homelab.errors() == [f"immich_volumes[1] (thumbs): host_path.path is {path}. Write a folder from the root, without dots or a slash at its end."]
+
+
+@pytest.mark.parametrize(("place", "shared"), [({"path": "/srv"}, True), ({"path": "/srv", "node": "pi"}, False), ({"path": "/var/thumbs"}, False)])
+def test_two_instances_in_one_folder_of_a_node(homelab: Homelab, place: dict[str, str], shared: bool) -> None:
+    thumbs = {"name": "thumbs", "mount": "/data/thumbs", "size": "1Gi"}
+    homelab.volumes[1] = thumbs | {"host_path": {"path": "/srv/thumbs"}}
+    homelab.second_instance()["immich_volumes"].append(thumbs | {"host_path": place})
+    assert any("immich_volumes[1] (thumbs) of photos is in the folder of immich_volumes[2] (thumbs) of family" in text for text in homelab.errors()) == shared
 
 
 def test_two_volumes_on_one_mount(homelab: Homelab) -> None:

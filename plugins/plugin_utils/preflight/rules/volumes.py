@@ -33,7 +33,7 @@ class Export(NamedTuple):
 class Folder(NamedTuple):
     """Where the bytes of a volume are: two volumes with nested folders share files."""
 
-    server: str
+    server: str  # of an export; or cluster and node
     parts: tuple[str, ...]
 
     def overlaps(self, other: Folder) -> bool:
@@ -56,7 +56,10 @@ def exports_named(inventory: Inventory, name: str) -> list[Export]:
 
 
 def folder_of(inventory: Inventory, volume: Item) -> Folder | None:
-    """The folder of a NAS that a volume is; None for another kind of volume."""
+    """The folder of a NAS or a node that a volume is; None for another kind of volume."""
+    if on_node := volume.get("host_path"):
+        context = next((host.get("immich_context") for host in inventory.instances if host.name == volume.host), "")
+        return Folder(f"{context}/{on_node.get('node') or ''}", parts(str(on_node.get("path") or "")))
     export = export_of(inventory, volume)
     if export is None or export.item.get("protocol") == "smb":
         return None
@@ -123,9 +126,21 @@ def needs(inventory: Inventory) -> Iterator[Problem]:
                 yield volume.problem("size is not set. Write a Kubernetes quantity such as 200Gi; on NFS it is bookkeeping only.", "size")
             if volume.get("mount_options") and not volume.get("nfs"):
                 yield volume.problem("mount_options are for NFS, and this volume is not on NFS. Remove them.", "mount_options")
-            if "soft" in volume.get("mount_options", []):
-                text = "mount_options have soft: an I/O error then looks like a deleted photo, and Immich puts it in the trash. Use hard."
-                yield volume.problem(text, "mount_options", warning=True)
+            path = str((volume.get("host_path") or {}).get("path") or "")
+            if path and (path != f"/{'/'.join(parts(path))}" or {".", ".."} & set(parts(path)) or path == "/"):
+                yield volume.problem(f"host_path.path is {path}. Write a folder from the root, without dots or a slash at its end.", "host_path", "path")
+
+
+def mounted_hard(inventory: Inventory) -> Iterator[Problem]:
+    """A NAS that does not answer is waited for: an I/O error counts as a deleted file."""
+    for host in inventory.instances:
+        precious = [media_location(host) or "", *(str(path) for library in host.list("immich_libraries") for path in library.get("import_paths", []))]
+        for volume in host.list("immich_volumes"):
+            mount = str(volume.get("mount") or "")
+            for option in [option for option in volume.get("mount_options", []) if option in ("soft", "softerr")]:
+                holds = mount and any(path and (within(path, mount) or within(mount, path)) for path in precious)
+                text = f"mount_options have {option}: an I/O error then looks like a deleted photo, and Immich puts it in the trash. Use hard."
+                yield volume.problem(text, "mount_options", warning=not holds)
 
 
 def access_modes(inventory: Inventory) -> Iterator[Problem]:
@@ -308,4 +323,4 @@ def _exported(inventory: Inventory) -> Iterator[tuple[Host, Item, Export]]:
                 yield host, volume, export
 
 
-RULES = (one_backend, needs, access_modes, known_exports, known_subpaths, access_matches, owner_matches, mounts, media, not_shared, unique_names)
+RULES = (one_backend, needs, mounted_hard, access_modes, known_exports, known_subpaths, access_matches, owner_matches, mounts, media, not_shared, unique_names)
