@@ -24,7 +24,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "plugins" / "module_utils" / "immich" / "versions.py"
-ROLES = ("common", "nas", "storage", "database", "cache", "workloads", "ingress", "schedules", "instance", "libraries", "deliver")
+ROLES = ("common", "nas", "secrets", "storage", "database", "cache", "workloads", "ingress", "schedules", "instance", "libraries", "deliver")
 HEAD = """\
 # Variables
 

@@ -16,6 +16,7 @@ description:
     A namespace that exists is used as it is.
   - A Secret with the annotation C(homelab.immich/generate) (a list of keys, separated by commas) is created with random values when there is none,
     and never written again. One of that name that somebody else made is used as it is, if it has the keys.
+  - A Secret with the annotation C(homelab.immich/existing) (a list of keys, too) is never made or written. It has to be there and to have the keys.
   - The Deployments of this instance that run with the old values of a Secret that is made anew are restarted, with a warning that says so.
   - Volumes and databases are never shrunk or deleted. A released volume of this instance is given back to its claim.
   - A task that fails half-way, or whose objects do not get ready, is still C(changed) if it changed something.

@@ -21,7 +21,7 @@ import yaml
 
 GOLDEN = Path(__file__).resolve().parent
 CHECKOUT = GOLDEN.parent.parent
-ROLES = ("deliver", "storage", "database", "cache", "workloads", "ingress", "schedules")
+ROLES = ("deliver", "secrets", "storage", "database", "cache", "workloads", "ingress", "schedules")
 INVENTORIES = tuple(sorted(folder.name for folder in (CHECKOUT / "inventories").iterdir() if folder.is_dir()))
 
 

@@ -16,6 +16,7 @@ Object = dict[str, Any]
 MANAGED_BY = "app.kubernetes.io/managed-by"
 INSTANCE = "homelab.immich/instance"
 GENERATE = "homelab.immich/generate"
+EXISTING = "homelab.immich/existing"
 US = "homelab.immich"
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

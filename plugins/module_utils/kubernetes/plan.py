@@ -20,6 +20,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import f
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Resource
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.live import Live
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import (
+    EXISTING,
     GENERATE,
     Object,
     annotations,
@@ -39,6 +40,9 @@ ATTEMPTS = 5  # a controller may write an object between our reading and our ask
 FIRST = ("Namespace", "StorageClass", "PersistentVolume", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim")
 INSTALL = {
     "postgresql.cnpg.io": "install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider",
+    "external-secrets.io": "install the External Secrets Operator from v0.16 (https://external-secrets.io/), or choose another source in immich_secrets",
+    "onepassword.com": "install the 1Password operator (https://developer.1password.com/docs/k8s/operator/), or choose another source in immich_secrets",
+    "bitnami.com": "install Sealed Secrets (https://github.com/bitnami-labs/sealed-secrets), or choose another source in immich_secrets",
     "gateway.networking.k8s.io": "install the Gateway API (https://gateway-api.sigs.k8s.io/), or use type: ingress in immich_ingress",
 }
 
@@ -121,6 +125,8 @@ def _missing_api(desired: Object) -> str:
 def _refusals(step: Step, instance: str) -> list[str]:
     """Why a live object must not be written."""
     live, desired = step.live, step.desired
+    if live is None and EXISTING in annotations(desired):
+        return [f"{title(desired)} does not exist, and immich_secrets names it. Make it with the keys {_and_keys(desired)}, or choose another source."]
     if live is None:
         return []
     if live["metadata"].get("deletionTimestamp"):
@@ -128,7 +134,7 @@ def _refusals(step: Step, instance: str) -> list[str]:
     whose = owner(live, instance)
     if whose and live["kind"] == "Namespace":
         return []  # used as it is
-    if GENERATE in annotations(desired):
+    if _used_as_it_is(desired):
         return _unusable_secret(step, whose)
     if whose.startswith("its controller"):
         return [f"{title(live)} belongs to {whose}, which would write it again. Choose another name, or remove that controller's object."]
@@ -139,8 +145,8 @@ def _refusals(step: Step, instance: str) -> list[str]:
 
 
 def _unusable_secret(step: Step, whose: str) -> list[str]:
-    """A Secret that we would generate and that exists is used as it is, whoever made it; it must have the keys."""
-    needed = _generated(step.desired) + list(step.desired.get("stringData") or {})
+    """A Secret that we would generate, or that the inventory names, is used as it is, whoever made it; it must have the keys."""
+    needed = _named(step.desired) + list(step.desired.get("stringData") or {})
     missing = [name for name in needed if name not in (step.live.get("data") or {})]
     if not missing:
         return []
@@ -149,8 +155,19 @@ def _unusable_secret(step: Step, whose: str) -> list[str]:
     return [f"{title(step.desired)} exists but has no key {lacks}. {made} is not written: add the key, or delete the Secret and run again."]
 
 
-def _generated(desired: Object) -> list[str]:
-    return [name.strip() for name in annotations(desired)[GENERATE].split(",") if name.strip()]
+def _used_as_it_is(desired: Object) -> bool:
+    """Whether a Secret of this name that exists is never written."""
+    return bool(annotations(desired).keys() & {GENERATE, EXISTING})
+
+
+def _named(desired: Object) -> list[str]:
+    """The keys that the annotation of such a Secret names."""
+    notes = annotations(desired)
+    return [name.strip() for name in notes.get(GENERATE, notes.get(EXISTING, "")).split(",") if name.strip()]
+
+
+def _and_keys(desired: Object) -> str:
+    return " and ".join(_named(desired))
 
 
 def _shrinks(live: Object, desired: Object) -> list[str]:
@@ -202,7 +219,7 @@ def _expect(client: Client, step: Step, instance: str, dry_run: bool) -> None:
         step.after = presentable(step.desired, desired["kind"])
         return
     step.action = "keep"
-    if GENERATE in annotations(desired) or (live["kind"] == "Namespace" and owner(live, instance)):
+    if _used_as_it_is(desired) or (live["kind"] == "Namespace" and owner(live, instance)):
         return
     for _attempt in range(ATTEMPTS):
         expected = _expected(client, step)
@@ -242,7 +259,7 @@ def _expected(client: Client, step: Step) -> Object | None:
 def _with_values(desired: Object) -> Object:
     """The Secret with fresh random values; letters and digits, so that no place needs to quote them."""
     alphabet = string.ascii_letters + string.digits
-    values = {name: "".join(secrets.choice(alphabet) for _place in range(32)) for name in _generated(desired)}
+    values = {name: "".join(secrets.choice(alphabet) for _place in range(32)) for name in _named(desired)}
     return {**desired, "stringData": {**(desired.get("stringData") or {}), **values}}
 
 

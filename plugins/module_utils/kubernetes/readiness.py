@@ -25,6 +25,8 @@ BROKEN = (
 )
 
 
+# Kinds that are waited for.
+JUDGED = ("Deployment", "PersistentVolumeClaim", "Cluster", "Database", "Job", "Certificate", "ExternalSecret", "OnePasswordItem", "SealedSecret")
 SLOW_START = "the pod runs but does not answer its readiness probe yet"
 
 
@@ -46,6 +48,9 @@ def not_ready(live: Object, pods: list[Object] | None = None, waits_for_consumer
         "Database": lambda: database(live),
         "Job": lambda: job(live),
         "Certificate": lambda: certificate(live),
+        "ExternalSecret": lambda: secret(live, "Ready"),
+        "OnePasswordItem": lambda: secret(live, "Ready"),
+        "SealedSecret": lambda: secret(live, "Synced"),
     }.get(live["kind"])
     return judge() if judge else None
 
@@ -172,12 +177,20 @@ def certificate(live: Object) -> NotReady | None:
     return NotReady("not yet seen by cert-manager")
 
 
+def secret(live: Object, wanted: str) -> NotReady | None:
+    """Its controller has made the Secret."""
+    for condition in (live.get("status") or {}).get("conditions") or []:
+        if condition["type"] == wanted:
+            return None if condition["status"] == "True" else NotReady(condition.get("message") or f"its Secret is not made ({condition.get('reason', '')})")
+    return NotReady("its Secret is not made yet; is its operator running?")
+
+
 def pending(client: Client, wanted: list[Object], known: Iterable[Object] = ()) -> list[dict[str, Any]]:
     """The objects that are not ready, and why; asks the API server for no more than it takes, and not about what is known to be ready."""
     ready = {key(item) for item in known if not not_ready(item)}
     result = []
     for item in wanted:
-        if item["kind"] not in ("Deployment", "PersistentVolumeClaim", "Cluster", "Database", "Job", "Certificate") or key(item) in ready:
+        if item["kind"] not in JUDGED or key(item) in ready:
             continue
         resource = client.resource(item["apiVersion"], item["kind"])
         live = client.get(resource, item["metadata"]["name"], item["metadata"].get("namespace", "")) if resource else None

@@ -22,7 +22,7 @@ from .model import Path, Problem, did_you_mean, either, subject
 
 # the roles that a run of site.yml goes through; what they require is required of every host of the group
 ROLES = {
-    "immich": ("common", "storage", "database", "cache", "workloads", "ingress", "schedules", "deliver", "instance", "libraries"),
+    "immich": ("common", "secrets", "storage", "database", "cache", "workloads", "ingress", "schedules", "deliver", "instance", "libraries"),
     "nas": ("nas",),
 }
 # what -e name=value makes of a boolean; who uses such a variable converts it, as with | bool

@@ -174,3 +174,14 @@ def test_jobs_and_certificates():
 
 def test_what_has_nothing_to_wait_for_is_ready():
     assert not_ready({"kind": "ConfigMap", "metadata": {}}) is None
+
+
+@pytest.mark.parametrize(("kind", "condition"), [("ExternalSecret", "Ready"), ("OnePasswordItem", "Ready"), ("SealedSecret", "Synced")])
+def test_a_secret_that_a_controller_makes_is_waited_for(kind, condition):
+    def live(**found):
+        return {"kind": kind, "metadata": {"name": "immich-cache"}, "status": {"conditions": [{"type": condition, **found}] if found else []}}
+
+    assert not_ready(live(status="True")) is None
+    assert not_ready(live(status="False", message="no such item")).why == "no such item"
+    assert not_ready(live(status="False", reason="SecretSyncedError")).why == "its Secret is not made (SecretSyncedError)"
+    assert "is its operator running?" in not_ready(live()).why

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-ROLES = ("storage", "database", "cache", "workloads", "ingress", "schedules")
+ROLES = ("secrets", "storage", "database", "cache", "workloads", "ingress", "schedules")
 
 
 class Objects(list):

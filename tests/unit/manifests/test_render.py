@@ -32,8 +32,8 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_objects_come_in_the_order_of_roles_and_templates(render: Render) -> None:
-    kinds = [item["kind"] for item in render("cache", "database")]
-    assert kinds == ["Secret", "Deployment", "Service", "Secret", "Cluster", "Database"]
+    kinds = [item["kind"] for item in render("cache", "secrets", "database")]
+    assert kinds == ["Deployment", "Service", "Secret", "Secret", "Cluster", "Database"]
 
 
 def test_every_object_says_what_it_belongs_to(render: Render) -> None:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 KUBERNETES = "1.36"
+OPERATORS = ("1password-operator", "cnpg", "external-secrets", "sealed-secrets")
 EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
     "immich_run_as": {"uid": 1000, "gid": 1000},
     "immich_volumes": [
@@ -73,7 +74,8 @@ def strict(schema: Any) -> Any:
 def custom(reference: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Strict schemas of custom resources by API version and kind."""
     found = {}
-    for path in (reference / "crds").glob("cnpg-*/*.yaml"):
+    paths = [path for operator in OPERATORS for path in (reference / "crds").glob(f"{operator}-*/*.yaml")]
+    for path in paths:
         crd = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         for version in crd["spec"]["versions"]:
             schema = strict(version["schema"]["openAPIV3Schema"])
@@ -88,7 +90,7 @@ def is_custom(item: dict[str, Any]) -> bool:
 
 @VARIANTS
 def test_core_objects_are_valid(render: Render, changes: dict[str, Any]) -> None:
-    objects = [item for item in render("deliver", "storage", "database", "cache", "workloads", "ingress", "schedules", **changes) if not is_custom(item)]
+    objects = [item for item in render("deliver", "secrets", "storage", "database", "cache", "workloads", "ingress", "schedules", **changes) if not is_custom(item)]
     assert {"Namespace", "ConfigMap", "Deployment", "Service", "Secret"} <= {item["kind"] for item in objects}
     for item in objects:
         kubernetes_validate.validate(copy.deepcopy(item), KUBERNETES, strict=True)
@@ -100,6 +102,21 @@ def test_custom_resources_are_valid(render: Render, custom: dict[tuple[str, str]
     assert [item["kind"] for item in objects] == ["Cluster", "Database"]
     for item in objects:
         jsonschema.validate(item, custom[item["apiVersion"], item["kind"]])
+
+
+@pytest.mark.parametrize("purpose", ["database", "cache"])
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ({"external": {"store": "SecretStore/home", "key": "immich"}}, "ExternalSecret"),
+        ({"external": {"store": "ClusterSecretStore/home", "key": "immich", "properties": {"password": "pw"}}}, "ExternalSecret"),
+        ({"onepassword": "vaults/home/items/immich"}, "OnePasswordItem"),
+        ({"sealed": {"password": "AgB"}}, "SealedSecret"),
+    ],
+)
+def test_what_makes_secrets_is_valid(render: Render, custom: dict[Any, Any], purpose: str, source: dict[str, Any], kind: str) -> None:
+    item = render("secrets", immich_secrets={purpose: source}).one(kind, f"immich-{purpose}")
+    jsonschema.validate(item, custom[item["apiVersion"], item["kind"]])
 
 
 def test_an_unknown_field_is_found(render: Render, custom: dict[tuple[str, str], dict[str, Any]]) -> None:

@@ -85,7 +85,7 @@ def test_a_misspelt_key(homelab: Homelab) -> None:
 
 def test_a_key_that_is_like_no_other(homelab: Homelab) -> None:
     homelab.volumes[0]["nfs"]["version"] = "4.2"
-    assert homelab.errors() == ["immich_volumes[0] (media): nfs.version is not a known key. Use export or subpath."]
+    assert homelab.errors() == ["immich_volumes[0] (media): nfs.version is not a known key. Use export, subpath or csi."]
 
 
 @pytest.mark.parametrize(

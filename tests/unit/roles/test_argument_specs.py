@@ -70,7 +70,7 @@ def test_every_variable_of_a_template_is_documented() -> None:
 
     environment = jinja2.Environment(trim_blocks=True, autoescape=True)
     environment.filters, environment.tests = Anything(), Anything()
-    known = {name for path in ROLES for name in options(path)} | {"groups", "hostvars", "inventory_hostname", "lookup", "query"}
+    known = {name for path in ROLES for name in options(path)} | {"groups", "hostvars", "inventory_dir", "inventory_hostname", "lookup", "query"}
     templates = sorted((Path(__file__).parents[3] / "roles").glob("*/templates/*.yaml.j2"))
     assert templates
     for path in templates:

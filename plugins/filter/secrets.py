@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter: the Secrets of an instance."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: secrets
+short_description: Work out which Secrets an instance has
+version_added: 0.1.0
+author: homelab.immich contributors (@homelab-immich)
+description:
+  - Gives every purpose that the instance has the name of its Secret, its source and what has to be in it.
+positional: name, rehearsal
+options:
+  _input:
+    description: The variable C(immich_secrets).
+    type: dict
+    required: true
+  name:
+    description: The variable C(immich_name), which names begin with.
+    type: str
+    required: true
+  rehearsal:
+    description: The variable C(immich_rehearsal). A rehearsal reads no real secret.
+    type: bool
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show where the Secrets of an instance come from
+  ansible.builtin.debug:
+    msg: "{{ immich_secrets | homelab.immich.secrets(immich_name, immich_rehearsal) | items2dict('purpose', 'source') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The Secrets.
+  type: list
+  elements: dict
+  sample:
+    - name: immich-database
+      purpose: database
+      source: generated
+      given:
+      keys: [username, password]
+      generate: [password]
+      fixed: {username: immich}
+      type: kubernetes.io/basic-auth
+      labels: {cnpg.io/reload: "true"}
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.homelab.immich.plugins.plugin_utils.secrets import resolve
+
+
+def secrets(sources: Mapping[str, Any], name: str, rehearsal: bool) -> list[dict[str, Any]]:
+    """Resolve immich_secrets."""
+    return resolve(sources, name, rehearsal)
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name the filter."""
+        return {"secrets": secrets}
