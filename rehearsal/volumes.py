@@ -43,6 +43,19 @@ class Volumes:
                     return folder, any(_covers(export, host["provider"], path) and export.get("access") == "ro" for export in here)
         return self._empty(f"{server}{path}"), False
 
+    def share(self, source: str, path: str) -> tuple[Path, bool]:
+        """The folder in an SMB share, which is in its dataset as an NFS export would be, and whether the NAS allows no more than reading."""
+        server, _slash, share = source.removeprefix("//").partition("/")
+        for name, host in self._spec()["nas"].items():
+            facts = {"inventory_hostname": name, "ansible_host": host["address"]}
+            for export in host["exports"]:
+                if export.get("share") == share and export.get("dataset") and server == nas.export_address(facts, export):
+                    below = self._home / "nas" / name
+                    folder = below / "mnt" / export["dataset"] / path
+                    if folder.is_dir() and is_below(folder, below):
+                        return folder, export.get("access") == "ro"
+        return self._empty(f"{source}/{path}"), False
+
     def _empty(self, what: str) -> Path:
         folder = self._home / "missing" / what.strip("/").replace("/", "_")
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +79,10 @@ class Volumes:
         if "csi" in source and source["csi"]["driver"] == "nfs.csi.k8s.io":
             attributes = source["csi"]["volumeAttributes"]
             folder, export_read_only = self.nas(attributes["server"], f"{attributes['share'].rstrip('/')}/{attributes.get('subDir', '')}")
+            return folder, read_only or export_read_only or bool(source["csi"].get("readOnly"))
+        if "csi" in source and source["csi"]["driver"] == "smb.csi.k8s.io":
+            attributes = source["csi"]["volumeAttributes"]
+            folder, export_read_only = self.share(attributes["source"], attributes.get("subDir", ""))
             return folder, read_only or export_read_only or bool(source["csi"].get("readOnly"))
         if "hostPath" in source and is_below(Path(source["hostPath"]["path"]), self._home / "volumes"):
             return Path(source["hostPath"]["path"]), read_only

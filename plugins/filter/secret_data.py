@@ -28,7 +28,9 @@ options:
 EXAMPLES = r"""
 - name: Show which keys an encrypted Secret has
   ansible.builtin.debug:
-    msg: "{{ lookup('community.sops.sops', 'secrets/immich.sops.yaml') | homelab.immich.secret_data(['password']) | list }}"
+    msg: "{{ decrypted | homelab.immich.secret_data(['password']) | list }}"
+  vars:
+    decrypted: "{{ {'kind': 'Secret', 'stringData': {'password': 'hunter2'}} | to_yaml }}"
 """
 
 RETURN = r"""

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author: homelab.immich contributors (@homelab-immich)
 description:
   - Gives every purpose that the instance has the name of its Secret, its source and what has to be in it.
-positional: name, rehearsal
+positional: name, volumes, rehearsal
 options:
   _input:
     description: The variable C(immich_secrets).
@@ -21,6 +21,11 @@ options:
   name:
     description: The variable C(immich_name), which names begin with.
     type: str
+    required: true
+  volumes:
+    description: The variable C(immich_volumes). A share needs somebody to log in as.
+    type: list
+    elements: dict
     required: true
   rehearsal:
     description: The variable C(immich_rehearsal). A rehearsal reads no real secret.
@@ -31,7 +36,7 @@ options:
 EXAMPLES = r"""
 - name: Show where the Secrets of an instance come from
   ansible.builtin.debug:
-    msg: "{{ immich_secrets | homelab.immich.secrets(immich_name, immich_rehearsal) | items2dict('purpose', 'source') }}"
+    msg: "{{ immich_secrets | homelab.immich.secrets(immich_name, immich_volumes, immich_rehearsal) | items2dict('purpose', 'source') }}"
 """
 
 RETURN = r"""
@@ -51,15 +56,19 @@ _value:
       labels: {cnpg.io/reload: "true"}
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
 from ansible_collections.homelab.immich.plugins.plugin_utils.secrets import resolve
 
 
-def secrets(sources: Mapping[str, Any], name: str, rehearsal: bool) -> list[dict[str, Any]]:
+def secrets(sources: Mapping[str, Any], name: str, volumes: Iterable[Mapping[str, Any]], rehearsal: bool) -> list[dict[str, Any]]:
     """Resolve immich_secrets."""
-    return resolve(sources, name, rehearsal)
+    try:
+        return resolve(sources, name, volumes, rehearsal)
+    except ValueError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:

@@ -12,9 +12,9 @@ version_added: 0.1.0
 author: homelab.immich contributors (@homelab-immich)
 description:
   - Gives every entry all its keys, the name of its claim, its access mode and mount options.
-  - An NFS export becomes the server and path of the host in the group C(nas) that exports it.
+  - An export becomes the server and path of the host in the group C(nas) that exports it.
   - The result is sorted by mount point, so that a parent comes before what is mounted below it.
-positional: name, nas
+positional: name, nas, run_as
 options:
   _input:
     description: The variable C(immich_volumes).
@@ -30,6 +30,9 @@ options:
     type: list
     elements: dict
     required: true
+  run_as:
+    description: The variable C(immich_run_as), to whom files on SMB belong. Root when it is empty.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -56,6 +59,7 @@ _value:
       mount_options: [nfsvers=4.1, hard, noatime, ro]
       static: true
       nfs: {server: 192.0.2.10, path: /mnt/tank/photos, csi: false}
+      smb:
       sentinel: /mnt/photos/.immich-guard/photos
       host_path:
       storage_class:
@@ -70,10 +74,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.homelab.immich.plugins.plugin_utils.volumes import resolve
 
 
-def volumes(entries: Iterable[Mapping[str, Any]], name: str, nas: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def volumes(entries: Iterable[Mapping[str, Any]], name: str, nas: Iterable[Mapping[str, Any]], run_as: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """Resolve the entries of immich_volumes."""
     try:
-        return resolve(entries, name, nas)
+        return resolve(entries, name, nas, run_as)
     except ValueError as error:
         raise AnsibleFilterError(f"immich_volumes: {error}") from error
 

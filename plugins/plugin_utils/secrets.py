@@ -42,12 +42,13 @@ PURPOSES = {
         labels={"cnpg.io/reload": "true"},  # the operator follows a change of the password
     ),
     "cache": Purpose(("password",), generated=True),
+    "smb": Purpose(("username", "password"), optional=("domain",)),
 }
 
 
-def wanted() -> list[str]:
+def wanted(volumes: Iterable[Mapping[str, Any]]) -> list[str]:
     """The purposes for which an instance has a Secret."""
-    return ["database", "cache"]
+    return ["database", "cache"] + (["smb"] if any(volume.get("smb") for volume in volumes) else [])
 
 
 def secret_name(sources: Mapping[str, Any], instance: str, purpose: str) -> str:
@@ -55,16 +56,19 @@ def secret_name(sources: Mapping[str, Any], instance: str, purpose: str) -> str:
     return (sources.get(purpose) or {}).get("existing") or f"{instance}-{purpose}"
 
 
-def resolve(sources: Mapping[str, Any], instance: str, rehearsal: bool) -> list[dict[str, Any]]:
+def resolve(sources: Mapping[str, Any], instance: str, volumes: Iterable[Mapping[str, Any]], rehearsal: bool) -> list[dict[str, Any]]:
     """Every Secret of an instance: name, source with what it says, and what has to be in it.
 
     A rehearsal reads no real secret: what would come from the inventory, a file or the real cluster is generated there.
+    ValueError for a purpose without a source for which random values will not do.
     """
     result = []
-    for name in wanted():
+    for name in wanted(volumes):
         purpose, source, given = PURPOSES[name], *_source(sources.get(name) or {})
         if rehearsal and source not in IN_CLUSTER:
             source, given = "generated", None
+        elif source == "generated" and not purpose.generated:
+            raise ValueError(missing(name))
         result.append(
             {
                 "name": secret_name(sources, instance, name),
@@ -97,6 +101,11 @@ def read(text: str, needed: Iterable[str]) -> dict[str, str]:
     if missing := [key for key in needed if not result.get(key)]:
         raise ValueError(f"the decrypted Secret has no {' and no '.join(missing)}. Add it with sops edit.")
     return result
+
+
+def missing(name: str) -> str:
+    """What to say where a purpose has no source and random values will not do."""
+    return f"immich_secrets.{name} is not set, and nobody can guess {' and '.join(PURPOSES[name].secret_keys)}. Give it one of {_listed(SOURCES)}."
 
 
 def problems(name: str, entry: Any, needed: Iterable[str]) -> list[str]:
@@ -146,7 +155,7 @@ def _external_problems(given: Mapping[str, Any], purpose: Purpose) -> list[str]:
 def _key_problems(where: str, given: Mapping[str, Any], purpose: Purpose) -> list[str]:
     """What a mapping by the keys of the Secret lacks, or has too much of."""
     known = [*purpose.secret_keys, *purpose.optional]
-    found = [f"{where} has no {key}. It needs {_listed(purpose.secret_keys)}." for key in purpose.secret_keys if not given.get(key)]
+    found = [f"{where} has no {key}. It needs {' and '.join(purpose.secret_keys)}." for key in purpose.secret_keys if not given.get(key)]
     found += [f"{where}.{key} has no meaning here. Use {_listed(known)}." for key in given if key not in known]
     return found + [f"{where}.{key} is no text. Put it in quotes." for key, value in given.items() if key in known and value and not isinstance(value, str)]
 

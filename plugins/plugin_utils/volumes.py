@@ -11,9 +11,10 @@ from typing import Any
 from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
 from ansible_collections.homelab.immich.plugins.module_utils.nas import export_address, nfs_path, provider_of, sentinel_path
 
-BACKENDS = ("nfs", "storage_class", "host_path", "existing_claim")
+BACKENDS = ("nfs", "smb", "storage_class", "host_path", "existing_claim")
 MEDIA_LOCATIONS = ("/data", "/usr/src/app/upload")
 NFS_MOUNT_OPTIONS = ("nfsvers=4.1", "hard", "noatime")  # hard: an I/O error of a soft mount looks like a deleted photo
+SMB_MOUNT_OPTIONS = ("hard", "dir_mode=0750", "file_mode=0640")
 
 
 def backends(entry: Mapping[str, Any]) -> list[str]:
@@ -21,14 +22,13 @@ def backends(entry: Mapping[str, Any]) -> list[str]:
     return [backend for backend in BACKENDS if entry.get(backend)]
 
 
-def normalise(entry: Mapping[str, Any], instance: str) -> dict[str, Any]:
-    """The volume with every key of the vocabulary present, and the claim that its pods mount."""
+def normalise(entry: Mapping[str, Any], instance: str, run_as: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The volume with every key of the vocabulary present, and the claim that its pods mount; run_as is who they run as, root if nobody is named."""
     read_only = entry.get("access") == "ro"
-    nfs, host_path = (dict(entry[backend]) if entry.get(backend) else None for backend in ("nfs", "host_path"))
-    static = bool(nfs or host_path)
+    nfs, smb, host_path = (dict(entry[backend]) if entry.get(backend) else None for backend in ("nfs", "smb", "host_path"))
+    static = bool(nfs or smb or host_path)
     shared = "ReadOnlyMany" if read_only else "ReadWriteMany"
-    options = list(entry.get("mount_options") or (NFS_MOUNT_OPTIONS if nfs else ()))
-    on_network = bool(nfs)
+    marked = nfs or (smb if smb and not smb.get("path") else None)
     return {
         "name": entry["name"],
         "claim": entry.get("existing_claim") or f"{instance}-{entry['name']}",
@@ -37,11 +37,12 @@ def normalise(entry: Mapping[str, Any], instance: str) -> dict[str, Any]:
         "read_only": read_only,
         "pods": list(entry.get("pods") or ["server"]),
         "access_mode": entry.get("access_mode") or (shared if static else "ReadWriteOnce"),
-        "mount_options": [option for option in options if option not in ("ro", "rw")] + (["ro"] if read_only and on_network else []),
+        "mount_options": _mount_options(entry, read_only, run_as or {}),
         "static": static,
         "nfs": nfs,
-        # there only while the export is mounted, as the pods see it
-        "sentinel": f"{entry['mount'].rstrip('/')}/{sentinel_path({'name': nfs['export']})}" if nfs else None,
+        "smb": smb,
+        # there only while the export is mounted, as the pods see it; a folder of a share has none
+        "sentinel": f"{entry['mount'].rstrip('/')}/{sentinel_path({'name': marked['export']})}" if marked else None,
         "host_path": host_path,
         "storage_class": entry.get("storage_class") or None,
         "existing_claim": entry.get("existing_claim") or None,
@@ -50,33 +51,59 @@ def normalise(entry: Mapping[str, Any], instance: str) -> dict[str, Any]:
     }
 
 
-def resolve(entries: Iterable[Mapping[str, Any]], instance: str, nas: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """All volumes, parents before what is mounted below them; an NFS export has become its server and path."""
+def _mount_options(entry: Mapping[str, Any], read_only: bool, run_as: Mapping[str, Any]) -> list[str]:
+    """The options that are given or the usual ones, and those that follow from the rest of the inventory."""
+    if not entry.get("nfs") and not entry.get("smb"):
+        return []
+    options = [option for option in entry.get("mount_options") or (NFS_MOUNT_OPTIONS if entry.get("nfs") else SMB_MOUNT_OPTIONS) if option not in ("ro", "rw")]
+    if entry.get("smb"):
+        options = [option for option in options if option not in ("serverino", "noserverino")] + ["noserverino"]  # else files can be taken for each other
+        said = {option.partition("=")[0] for option in options}
+        options += [f"{key}={int(run_as.get(key) or 0)}" for key in ("uid", "gid") if key not in said]  # there is no other owner than this
+    return options + (["ro"] if read_only else [])
+
+
+def resolve(
+    entries: Iterable[Mapping[str, Any]], instance: str, nas: Iterable[Mapping[str, Any]], run_as: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """All volumes, parents before what is mounted below them; an export has become its server and path."""
     hosts = list(nas)
-    result = [normalise(entry, instance) for entry in entries]
+    result = [normalise(entry, instance, run_as) for entry in entries]
     for volume in result:
         if volume["nfs"]:
             source = nfs_source(volume["nfs"]["export"], hosts, volume["nfs"].get("subpath"))
             volume["nfs"] = source | {"csi": bool(volume["nfs"].get("csi"))}
+        if volume["smb"]:
+            volume["smb"] = smb_source(volume["smb"]["export"], hosts, volume["smb"].get("path"))
     return sorted(result, key=lambda volume: volume["mount"])
 
 
 def nfs_source(name: str, nas: Iterable[Mapping[str, Any]], subpath: str | None = None) -> dict[str, str]:
     """The server and path of the export that has this name, or of a folder below its root, among the variables of the NAS hosts."""
-    known: list[str] = []
-    found: list[tuple[str, dict[str, str]]] = []
-    for host in nas:
-        for export in host.get("nas_exports") or []:
-            known.append(str(export["name"]))
-            if export["name"] == name:
-                found.append((str(host["inventory_hostname"]), {"server": export_address(host, export), "path": nfs_path(export, provider_of(host))}))
+    host, export = _exported(name, nas)
+    path = nfs_path(export, provider_of(host))
+    return {"server": export_address(host, export), "path": f"{path.rstrip('/')}/{subpath}" if subpath else path}
+
+
+def smb_source(name: str, nas: Iterable[Mapping[str, Any]], path: str | None = None) -> dict[str, str]:
+    """The server, share and folder of the SMB export that has this name, among the variables of the NAS hosts; path is empty for the whole share."""
+    host, export = _exported(name, nas)
+    if not export.get("share"):
+        raise ValueError(f"Export {name} has no share. Set protocol: smb and share on it, or mount it with nfs.")
+    return {"server": export_address(host, export), "share": str(export["share"]), "path": path or ""}
+
+
+def _exported(name: str, nas: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The one export of this name, and its host."""
+    exports = [(host, export) for host in nas for export in host.get("nas_exports") or []]
+    found = [(host, export) for host, export in exports if export["name"] == name]
     if not found:
-        exports = ", ".join(sorted(known)) or "none"
-        raise ValueError(f"No host of the group nas exports {name}. Use one of its exports ({exports}), or add {name} to nas_exports.")
+        known = ", ".join(sorted(str(export["name"]) for _host, export in exports)) or "none"
+        raise ValueError(f"No host of the group nas exports {name}. Use one of its exports ({known}), or add {name} to nas_exports.")
     if len(found) > 1:
-        raise ValueError(f"Several hosts of the group nas export {name}: {', '.join(host for host, _source in found)}. Give each export a name of its own.")
-    source = found[0][1]
-    return source | {"path": f"{source['path'].rstrip('/')}/{subpath}"} if subpath else source
+        hosts = ", ".join(str(host["inventory_hostname"]) for host, _export in found)
+        raise ValueError(f"Several hosts of the group nas export {name}: {hosts}. Give each export a name of its own.")
+    return found[0]
 
 
 def media_location(entries: Iterable[Mapping[str, Any]], version: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object
 
-Source = tuple[str, str]  # where the files of a static volume are: an NFS server or a node, and a path
+Source = tuple[str, str]  # where the files of a static volume are: an NFS server, an SMB share or a node, and a path
 
 
 def claims(workload: Object) -> dict[str, str]:
@@ -81,6 +81,8 @@ def _source(spec: dict[str, Any]) -> Source | None:
     if spec.get("nfs"):
         return spec["nfs"]["server"], _path(spec["nfs"]["path"])
     attributes = (spec.get("csi") or {}).get("volumeAttributes") or {}
+    if "source" in attributes:
+        return attributes["source"], _path(attributes.get("subDir") or "/")
     if "share" in attributes:
         return attributes["server"], _path(attributes["share"])
     if spec.get("hostPath"):
@@ -94,6 +96,8 @@ def _wanted(volume: dict[str, Any]) -> Source | None:
     """Where the files of a wanted volume are, as the filter volumes gives it."""
     if volume.get("nfs"):
         return volume["nfs"]["server"], _path(volume["nfs"]["path"])
+    if smb := volume.get("smb"):
+        return f"//{smb['server']}/{smb['share']}", _path(smb["path"] or "/")
     if volume.get("host_path"):
         return volume["host_path"].get("node") or "node", _path(volume["host_path"]["path"])
     return None

@@ -79,6 +79,7 @@ def test_a_new_volume_in_the_uploads_would_hide_what_is_there():
 
 
 CSI = {"csi": {"driver": "nfs.csi.k8s.io", "volumeAttributes": {"server": SERVER, "share": "/mnt/tank/photos"}}}
+SHARE = {"csi": {"driver": "smb.csi.k8s.io", "volumeAttributes": {"source": "//192.0.2.30/k8s", "subDir": "pics"}}}
 DISK = {"hostPath": {"path": "/srv/photos"}}
 ON_PI = {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["pi"]}]}]}}}
 
@@ -88,6 +89,8 @@ ON_PI = {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions"
     [
         (CSI, {"nfs": {"server": SERVER, "path": "/mnt/tank/photos", "csi": False}}, None),  # another client, the same files
         (CSI, {"nfs": {"server": SERVER, "path": "/mnt/tank/other"}}, "192.0.2.10:/mnt/tank/photos on /mnt/photos"),
+        (SHARE, {"smb": {"server": "192.0.2.30", "share": "k8s", "path": "pics"}}, None),
+        (SHARE, {"smb": {"server": "192.0.2.30", "share": "k8s", "path": ""}}, "//192.0.2.30/k8s:pics on /mnt/photos"),
         (DISK, {"host_path": {"path": "/srv/photos"}}, None),
         (DISK, {"host_path": {"path": "/srv/other"}}, "node:/srv/photos on /mnt/photos"),
         (DISK | ON_PI, {"host_path": {"path": "/srv/photos", "node": "pi"}}, None),

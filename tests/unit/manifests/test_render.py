@@ -117,6 +117,45 @@ def test_the_nfs_driver_mounts_the_same_folder_as_read_only_and_as_hard(render: 
     assert "nfs" not in volume and volume["persistentVolumeReclaimPolicy"] == "Retain"
 
 
+UNAS = {"inventory_hostname": "tank", "ansible_host": "192.0.2.30", "nas_exports": [{"name": "k8s", "protocol": "smb", "share": "k8s"}]}
+SHARE = {"name": "library", "mount": "/data", "size": "2Ti", "smb": {"export": "k8s", "path": "immich"}}
+
+
+def test_a_share_is_mounted_for_the_user_of_the_pods_with_a_secret_in_their_namespace(render: Render) -> None:
+    objects = render("storage", immich_volumes=[SHARE], immich_run_as={"uid": 1000, "gid": 1001}, immich_namespace="media", hostvars={"tank": UNAS})
+    volume = objects.one("PersistentVolume", "media-immich-library")["spec"]
+    assert volume["csi"]["driver"] == "smb.csi.k8s.io"
+    assert volume["csi"]["volumeAttributes"] == {"source": "//192.0.2.30/k8s", "subDir": "immich"}
+    assert volume["csi"]["nodeStageSecretRef"] == {"namespace": "media", "name": "immich-smb"}
+    assert volume["csi"]["readOnly"] is False
+    assert {"noserverino", "uid=1000", "gid=1001", "hard"} <= set(volume["mountOptions"])
+    assert volume["accessModes"] == ["ReadWriteMany"] and volume["persistentVolumeReclaimPolicy"] == "Retain"
+
+
+def test_a_share_that_is_read_only_and_whole(render: Render) -> None:
+    pictures = SHARE | {"access": "ro", "smb": {"export": "k8s"}}
+    changes = {"immich_volumes": [pictures], "immich_secrets": {"smb": {"existing": "unas"}}, "hostvars": {"tank": UNAS}}
+    volume = render("storage", **changes).one("PersistentVolume", "immich-immich-library")["spec"]
+    assert volume["csi"]["readOnly"] is True and "ro" in volume["mountOptions"] and volume["accessModes"] == ["ReadOnlyMany"]
+    assert volume["csi"]["volumeAttributes"] == {"source": "//192.0.2.30/k8s"}
+    assert volume["csi"]["nodeStageSecretRef"]["name"] == "unas"
+
+
+def test_two_folders_of_one_share_are_two_volumes(render: Render) -> None:
+    volumes = [SHARE, SHARE | {"name": "pics", "mount": "/mnt/pics", "smb": {"export": "k8s", "path": "pics"}}]
+    objects = render("storage", immich_volumes=volumes, hostvars={"tank": UNAS})
+    handles = [item["spec"]["csi"]["volumeHandle"] for item in objects if item["kind"] == "PersistentVolume"]
+    assert len(set(handles)) == 2
+
+
+def test_a_share_without_anybody_to_log_in_is_refused_in_a_real_run(render: Render) -> None:
+    changes = {"immich_volumes": [SHARE], "hostvars": {"tank": UNAS}}
+    with pytest.raises(Exception, match=r"immich_secrets\.smb is not set, and nobody can guess username and password"):
+        render("secrets", immich_rehearsal=False, **changes)
+    played = render("secrets", **changes).one("Secret", "immich-smb")
+    assert played["metadata"]["annotations"] == {"homelab.immich/generate": "username,password"}
+
+
 def test_no_two_volumes_of_a_driver_have_one_handle(render: Render) -> None:
     """Two instances read the same photos: with one handle a node would mount the first only."""
     photos = PHOTOS | {"nfs": {"export": "photos", "csi": True}}

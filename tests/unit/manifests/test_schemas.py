@@ -16,8 +16,12 @@ import pytest
 import yaml
 
 KUBERNETES = "1.36"
+TANK = {"inventory_hostname": "tank", "ansible_host": "192.0.2.10", "nas_provider": "truenas"}
+EXPORTS = [{"name": "immich", "dataset": "tank/immich"}, {"name": "photos", "dataset": "tank/photos"}, {"name": "share", "protocol": "smb", "share": "Pics"}]
+SHARING = {"tank": TANK | {"nas_exports": EXPORTS}}
 OPERATORS = ("1password-operator", "cnpg", "external-secrets", "sealed-secrets")
 EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
+    "hostvars": SHARING,
     "immich_run_as": {"uid": 1000, "gid": 1000},
     "immich_volumes": [
         {"name": "media", "mount": "/data", "size": "1Ti", "nfs": {"export": "immich"}, "mount_options": ["nfsvers=4.2", "hard"]},
@@ -25,6 +29,7 @@ EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
         {"name": "models", "mount": "/cache", "size": "1Gi", "storage_class": "x", "access_mode": "ReadWriteMany", "pods": ["machine-learning"]},
         {"name": "old", "mount": "/mnt/old", "existing_claim": "old"},
         {"name": "csi", "mount": "/mnt/csi", "size": "1Ti", "nfs": {"export": "photos", "csi": True}, "access": "ro"},
+        {"name": "share", "mount": "/mnt/share", "size": "1Ti", "smb": {"export": "share", "path": "pics"}, "access": "ro"},
         {"name": "disk", "mount": "/mnt/disk", "size": "1Ti", "host_path": {"path": "/srv/photos", "node": "pi"}, "access": "ro"},
     ],
     "immich_database_wal_size": "5Gi",

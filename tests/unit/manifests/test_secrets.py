@@ -122,7 +122,9 @@ def test_a_rehearsal_reads_no_real_secret(render: Render, source: dict[str, Any]
         ("database", {"existing": "pg"}, []),
         ("cache", {"values": {"password": "x"}}, []),
         ("cache", {"external": {"store": "SecretStore/a", "key": "b"}}, []),
-        ("datbase", {"existing": "pg"}, ["is for nothing that this collection knows. Use database or cache."]),
+        ("datbase", {"existing": "pg"}, ["is for nothing that this collection knows. Use database, cache or smb."]),
+        ("smb", {"values": {"username": "a", "password": "b", "domain": "c"}}, []),
+        ("smb", {"sealed": {"password": "b"}}, ["sealed has no username. It needs username and password."]),
         ("cache", {}, ["does not have exactly one source. Give it one of existing, values, external, onepassword, sealed or sops, with what it needs."]),
         ("cache", {"existing": "a", "sops": "b"}, ["does not have exactly one source."]),
         ("cache", {"vault": "a"}, ["does not have exactly one source."]),
@@ -137,6 +139,6 @@ def test_a_rehearsal_reads_no_real_secret(render: Render, source: dict[str, Any]
     ],
 )
 def test_what_is_wrong_with_an_entry(name: str, entry: Any, texts: list[str]) -> None:
-    found = secrets.problems(name, entry, secrets.wanted())
+    found = secrets.problems(name, entry, secrets.wanted([{"smb": {"export": "k8s"}}]))
     assert len(found) == len(texts) and all(text in said for text, said in zip(texts, found, strict=True)), found
     assert "hunter2" not in str(found)

@@ -77,6 +77,28 @@ def test_mount_options(entry: dict[str, Any], options: list[str]) -> None:
     assert volume(nfs={"export": "photos"}, **entry)["mount_options"] == options
 
 
+@pytest.mark.parametrize(
+    ("entry", "run_as", "options"),
+    [
+        ({}, {"uid": 1000, "gid": 1001}, ["hard", "dir_mode=0750", "file_mode=0640", "noserverino", "uid=1000", "gid=1001"]),
+        ({}, None, ["hard", "dir_mode=0750", "file_mode=0640", "noserverino", "uid=0", "gid=0"]),
+        (
+            {"access": "ro", "mount_options": ["vers=3.0", "serverino", "uid=7", "rw"]},
+            {"uid": 1, "gid": 2},
+            ["vers=3.0", "uid=7", "noserverino", "gid=2", "ro"],
+        ),
+    ],
+)
+def test_mount_options_of_a_share(entry: dict[str, Any], run_as: dict[str, int] | None, options: list[str]) -> None:
+    share = {"name": "pics", "mount": "/mnt/pics", "size": "1Ti", "smb": {"export": "k8s"}} | entry
+    assert volumes.normalise(share, "immich", run_as)["mount_options"] == options
+
+
+def test_an_export_over_nfs_is_no_share() -> None:
+    with pytest.raises(ValueError, match="Export photos has no share"):
+        volumes.smb_source("photos", [TANK])
+
+
 def test_a_parent_comes_before_what_is_mounted_below_it() -> None:
     entries = [{"name": name, "mount": mount, "storage_class": "x"} for name, mount in (("thumbs", "/data/thumbs"), ("media", "/data"))]
     assert [item["mount"] for item in volumes.resolve(entries, "immich", [])] == ["/data", "/data/thumbs"]

@@ -17,6 +17,11 @@ def test_one_source_for_each(homelab: Homelab) -> None:
     assert homelab.errors() == [] and homelab.warnings() == []
 
 
+def test_a_secret_for_a_share_that_is_not_there(homelab: Homelab) -> None:
+    homelab.photos["immich_secrets"] = {"smb": {"existing": "nas"}}
+    assert homelab.errors() == ["immich_secrets.smb is used by nothing in this inventory. Remove it."]
+
+
 def test_a_purpose_that_is_misspelt(homelab: Homelab) -> None:
     homelab.photos["immich_secrets"] = {"datbase": {"existing": "pg"}}
     (text,) = homelab.errors()

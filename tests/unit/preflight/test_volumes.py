@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from .conftest import Homelab
@@ -30,7 +32,65 @@ def test_an_export_that_two_nas_have(homelab: Homelab) -> None:
 
 def test_an_export_over_smb(homelab: Homelab) -> None:
     homelab.exports[0] = {"name": "photos", "protocol": "smb", "share": "photos", "dataset": "tank/photos"}
-    assert homelab.errors() == ["immich_volumes[2] (photos): export photos of NAS tank is SMB, which this release cannot mount. Export it over NFS."]
+    assert homelab.errors() == ["immich_volumes[2] (photos): export photos of NAS tank is SMB. Mount it with smb: {export: photos}."]
+
+
+def share(homelab: Homelab, **more: str) -> dict[str, Any]:
+    """The photos of the default inventory as an SMB share."""
+    homelab.exports[0] = {"name": "photos", "protocol": "smb", "share": "photos", "dataset": "tank/photos", "access": "ro"}
+    homelab.photos["immich_secrets"] = {"smb": {"existing": "nas"}}
+    homelab.volumes[2]["smb"] = {"export": homelab.volumes[2].pop("nfs")["export"], **more}
+    return homelab.volumes[2]
+
+
+def test_photos_on_a_share(homelab: Homelab) -> None:
+    share(homelab)["mount_options"] = ["hard", "vers=3.1.1"]
+    assert homelab.errors() == [] and homelab.warnings() == []
+
+
+def test_an_export_over_nfs_that_is_mounted_as_a_share(homelab: Homelab) -> None:
+    share(homelab)["smb"]["export"] = "immich"
+    assert homelab.errors()[0] == "immich_volumes[2] (photos): export immich of NAS tank is NFS. Mount it with nfs: {export: immich}."
+
+
+def test_a_share_that_nobody_may_log_in_to(homelab: Homelab) -> None:
+    share(homelab)
+    del homelab.photos["immich_secrets"]
+    assert homelab.errors() == []  # a rehearsal has no NAS to log in to
+    for host in (*homelab.groups["immich"].values(), *homelab.groups["nas"].values()):
+        host["immich_rehearsal"] = False
+    assert (
+        "immich_secrets.smb is not set, and nobody can guess username and password. "
+        "Give it one of existing, values, external, onepassword, sealed or sops." in homelab.errors()
+    )
+
+
+def test_writing_to_a_share_that_is_read_only(homelab: Homelab) -> None:
+    share(homelab)["access"] = "rw"
+    assert homelab.errors() == [
+        "immich_volumes[2] (photos): access is rw, but export photos of NAS tank is read-only. Set access: ro, or access: rw on the export."
+    ]
+
+
+def test_a_soft_mount_of_a_share(homelab: Homelab) -> None:
+    share(homelab)["mount_options"] = ["soft"]
+    assert "mount_options have soft: an I/O error" in homelab.errors()[0]
+
+
+@pytest.mark.parametrize("path", ["/pics", "pics/", "../pics"])
+def test_a_folder_of_a_share_that_is_none(homelab: Homelab, path: str) -> None:
+    share(homelab, path=path)
+    assert homelab.errors() == [f"immich_volumes[2] (photos): smb.path is {path}. Write a folder of the share, without a slash at either end and without dots."]
+
+
+@pytest.mark.parametrize(("path", "problem"), [("family/new", True), ("family", True), ("other", False)])
+def test_two_instances_in_one_folder_of_a_share(homelab: Homelab, path: str, problem: bool) -> None:
+    share(homelab, path="family")["access"] = "rw"
+    homelab.exports[0]["access"] = "rw"
+    homelab.photos["immich_libraries"] = []
+    other = homelab.second_instance()
+    other["immich_volumes"][1] = {"name": "scans", "mount": "/mnt/scans", "size": "1Ti", "smb": {"export": "photos", "path": path}}
+    assert [text for text in homelab.errors() if "may write to it" in text] != [] if problem else homelab.errors() == []
 
 
 def test_a_subpath_that_the_export_does_not_declare(homelab: Homelab) -> None:
@@ -57,13 +117,14 @@ def test_two_instances_in_two_folders_of_one_export(homelab: Homelab) -> None:
 def test_two_backends_on_one_volume(homelab: Homelab) -> None:
     homelab.volumes[0]["storage_class"] = "longhorn"
     assert homelab.errors() == [
-        "immich_volumes[0] (media): nfs and storage_class are both set. A volume has exactly one of nfs, storage_class, host_path or existing_claim: keep one."
+        "immich_volumes[0] (media): nfs and storage_class are both set. "
+        "A volume has exactly one of nfs, smb, storage_class, host_path or existing_claim: keep one."
     ]
 
 
 def test_no_backend_on_a_volume(homelab: Homelab) -> None:
     del homelab.volumes[1]["storage_class"]
-    assert homelab.errors() == ["immich_volumes[1] (thumbs): nothing says what it is made of. Set one of nfs, storage_class, host_path or existing_claim."]
+    assert homelab.errors() == ["immich_volumes[1] (thumbs): nothing says what it is made of. Set one of nfs, smb, storage_class, host_path or existing_claim."]
 
 
 def test_a_misspelt_backend_is_one_error(homelab: Homelab) -> None:
@@ -83,7 +144,7 @@ def test_an_existing_claim_needs_no_size(homelab: Homelab) -> None:
 
 def test_mount_options_without_nfs(homelab: Homelab) -> None:
     homelab.volumes[1]["mount_options"] = ["hard"]
-    assert homelab.errors() == ["immich_volumes[1] (thumbs): mount_options are for NFS, and this volume is not on NFS. Remove them."]
+    assert homelab.errors() == ["immich_volumes[1] (thumbs): mount_options are for NFS and SMB, and this volume is on neither. Remove them."]
 
 
 @pytest.mark.parametrize("option", ["soft", "softerr"])

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.homelab.immich.rehearsal import volumes
 
 EXPORTS = [{"name": "photos", "dataset": "tank/photos", "access": "ro"}, {"name": "immich", "dataset": "tank/immich", "address": "192.0.2.11"}]
+EXPORTS.append({"name": "pics", "protocol": "smb", "share": "Pics", "dataset": "tank/photos", "access": "ro"})
 SPEC = {"nas": {"tank": {"provider": "truenas", "address": "192.0.2.10", "exports": EXPORTS}}}
 POD = {"metadata": {"namespace": "immich", "name": "server-1", "uid": "u1"}}
 
@@ -63,6 +64,21 @@ def test_the_nfs_driver_leads_to_the_same_folder(home):
 )
 def test_an_export_that_is_not_there_is_an_empty_folder_of_the_rehearsal(home, server, path):
     found, _read_only = folder(home, {"nfs": {"server": server, "path": path}})
+    assert found.is_relative_to(home / "missing") and list(found.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["", "2024"])
+def test_a_share_is_the_folder_of_its_dataset(home, path):
+    (home / "nas/tank/mnt/tank/photos/2024").mkdir()
+    csi = {"csi": {"driver": "smb.csi.k8s.io", "volumeAttributes": {"source": "//192.0.2.10/Pics", "subDir": path}}}
+    found, read_only = folder(home, {"persistentVolumeClaim": {"claimName": "photos"}}, *claim(csi))
+    assert (found, read_only) == (home / "nas/tank/mnt/tank/photos" / path, True)
+
+
+@pytest.mark.parametrize(("source", "path"), [("//192.0.2.99/Pics", ""), ("//192.0.2.10/other", ""), ("//192.0.2.10/Pics", "../../../../../..")])
+def test_a_share_that_is_not_there_is_an_empty_folder(home, source, path):
+    csi = {"csi": {"driver": "smb.csi.k8s.io", "volumeAttributes": {"source": source, "subDir": path}}}
+    found, _read_only = folder(home, {"persistentVolumeClaim": {"claimName": "photos"}}, *claim(csi))
     assert found.is_relative_to(home / "missing") and list(found.iterdir()) == []
 
 

@@ -15,10 +15,14 @@ from ..model import Inventory, Problem, did_you_mean
 def sources(inventory: Inventory) -> Iterator[Problem]:
     """One source for a purpose, with the keys that it needs."""
     for host in inventory.instances:
-        for name, entry in host.get("immich_secrets", {}).items():
+        wanted, given = secrets.wanted(volume.value for volume in host.list("immich_volumes")), host.get("immich_secrets", {})
+        for name in wanted:
+            if name not in given and not secrets.PURPOSES[name].generated and not host.rehearses and host.sound("immich_secrets"):
+                yield Problem(host.name, secrets.missing(name), ("immich_secrets",))
+        for name, entry in given.items():
             at = ("immich_secrets", name)
             near = "" if name in secrets.PURPOSES else did_you_mean(name, secrets.PURPOSES)
-            for text in secrets.problems(name, entry, secrets.wanted()):
+            for text in secrets.problems(name, entry, wanted):
                 yield Problem(host.name, f"immich_secrets.{name} {text}{near}", at)
 
 

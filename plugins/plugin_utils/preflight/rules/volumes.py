@@ -33,7 +33,7 @@ class Export(NamedTuple):
 class Folder(NamedTuple):
     """Where the bytes of a volume are: two volumes with nested folders share files."""
 
-    server: str  # of an export; or cluster and node
+    server: str  # of an export, with an SMB share; or cluster and node
     parts: tuple[str, ...]
 
     def overlaps(self, other: Folder) -> bool:
@@ -61,9 +61,11 @@ def folder_of(inventory: Inventory, volume: Item) -> Folder | None:
         context = next((host.get("immich_context") for host in inventory.instances if host.name == volume.host), "")
         return Folder(f"{context}/{on_node.get('node') or ''}", parts(str(on_node.get("path") or "")))
     export = export_of(inventory, volume)
-    if export is None or export.item.get("protocol") == "smb":
+    if export is None:
         return None
     address = nas.export_address({"inventory_hostname": export.nas.name, **export.nas.values}, export.item.value)
+    if export.item.get("protocol") == "smb":
+        return Folder(f"//{address}/{export.item.get('share')}", parts(str((volume.get("smb") or {}).get("path") or "")))
     return Folder(address, parts(nas.nfs_path(export.item.value, nas.provider_of(export.nas.values))) + parts(_subpath(volume)))
 
 
@@ -124,8 +126,11 @@ def needs(inventory: Inventory) -> Iterator[Problem]:
         for volume in host.list("immich_volumes"):
             if volume.get("size") is None and len(volumes.backends(volume.value)) == 1 and not volume.get("existing_claim") and host.sound(*volume.at):
                 yield volume.problem("size is not set. Write a Kubernetes quantity such as 200Gi; on NFS it is bookkeeping only.", "size")
-            if volume.get("mount_options") and not volume.get("nfs"):
-                yield volume.problem("mount_options are for NFS, and this volume is not on NFS. Remove them.", "mount_options")
+            if volume.get("mount_options") and not volume.get("nfs") and not volume.get("smb"):
+                yield volume.problem("mount_options are for NFS and SMB, and this volume is on neither. Remove them.", "mount_options")
+            folder = str((volume.get("smb") or {}).get("path") or "")
+            if folder and not nas.is_subpath(folder):
+                yield volume.problem(f"smb.path is {folder}. Write a folder of the share, without a slash at either end and without dots.", "smb", "path")
             path = str((volume.get("host_path") or {}).get("path") or "")
             if path and (path != f"/{'/'.join(parts(path))}" or {".", ".."} & set(parts(path)) or path == "/"):
                 yield volume.problem(f"host_path.path is {path}. Write a folder from the root, without dots or a slash at its end.", "host_path", "path")
@@ -160,20 +165,21 @@ def access_modes(inventory: Inventory) -> Iterator[Problem]:
 
 
 def known_exports(inventory: Inventory) -> Iterator[Problem]:
-    """A volume names an export that one NAS has, over NFS."""
+    """A volume names an export that one NAS has, over the protocol that it is mounted with."""
     names = sorted({str(item.get("name")) for host in inventory.nas for item in host.list("nas_exports") if item.get("name")})
     for host in inventory.instances:
         for volume in host.list("immich_volumes"):
-            name = _export_name(volume)
+            name, protocol = _export_name(volume), "smb" if volume.get("smb") else "nfs"
             found = exports_named(inventory, name)
             if name and not found and all(host.sound("nas_exports") for host in inventory.nas):
                 offered = f"nas_exports of the group nas name {listed(names)}." if names else "No host of the group nas has nas_exports."
-                yield volume.problem(f"no NAS has an export {name}. {offered}{did_you_mean(name, names)}", "nfs", "export")
+                yield volume.problem(f"no NAS has an export {name}. {offered}{did_you_mean(name, names)}", protocol, "export")
             elif len({export.nas.name for export in found}) > 1:
                 where = " and on ".join(export.nas.name for export in found)
-                yield volume.problem(f"export {name} is on {where}. Give the exports different names.", "nfs", "export")
-            elif found and found[0].item.get("protocol") == "smb":
-                yield volume.problem(f"{found[0]} is SMB, which this release cannot mount. Export it over NFS.", "nfs", "export")
+                yield volume.problem(f"export {name} is on {where}. Give the exports different names.", protocol, "export")
+            elif found and found[0].item.get("protocol", "nfs") != protocol:
+                other = found[0].item.get("protocol", "nfs")
+                yield volume.problem(f"{found[0]} is {other.upper()}. Mount it with {other}: {{export: {name}}}.", protocol, "export")
 
 
 def known_subpaths(inventory: Inventory) -> Iterator[Problem]:
@@ -307,7 +313,7 @@ def unique_names(inventory: Inventory) -> Iterator[Problem]:
 
 
 def _export_name(volume: Item) -> str:
-    return str((volume.get("nfs") or {}).get("export") or "")
+    return str((volume.get("nfs") or volume.get("smb") or {}).get("export") or "")
 
 
 def _subpath(volume: Item) -> str:
