@@ -12,7 +12,7 @@ version_added: 0.1.0
 author: homelab.immich contributors (@homelab-immich)
 description:
   - Gives every purpose that the instance has the name of its Secret, its source and what has to be in it.
-positional: name, volumes, rehearsal
+positional: name, volumes, cache_provider, cache_host, rehearsal
 options:
   _input:
     description: The variable C(immich_secrets).
@@ -27,6 +27,14 @@ options:
     type: list
     elements: dict
     required: true
+  cache_provider:
+    description: The variable C(immich_cache_provider).
+    type: str
+    required: true
+  cache_host:
+    description: The variable C(immich_cache_host).
+    type: str
+    required: true
   rehearsal:
     description: The variable C(immich_rehearsal). A rehearsal reads no real secret.
     type: bool
@@ -36,7 +44,7 @@ options:
 EXAMPLES = r"""
 - name: Show where the Secrets of an instance come from
   ansible.builtin.debug:
-    msg: "{{ immich_secrets | homelab.immich.secrets(immich_name, immich_volumes, immich_rehearsal) | items2dict('purpose', 'source') }}"
+    msg: "{{ immich_secrets | homelab.immich.secrets(immich_name, immich_volumes, 'valkey', '', immich_rehearsal) | items2dict('purpose', 'source') }}"
 """
 
 RETURN = r"""
@@ -60,13 +68,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.homelab.immich.plugins.plugin_utils.secrets import resolve
+from ansible_collections.homelab.immich.plugins.plugin_utils.secrets import resolve, wanted
 
 
-def secrets(sources: Mapping[str, Any], name: str, volumes: Iterable[Mapping[str, Any]], rehearsal: bool) -> list[dict[str, Any]]:
+def secrets(
+    sources: Mapping[str, Any], name: str, volumes: Iterable[Mapping[str, Any]], cache_provider: str, cache_host: str, rehearsal: bool
+) -> list[dict[str, Any]]:
     """Resolve immich_secrets."""
     try:
-        return resolve(sources, name, volumes, rehearsal)
+        return resolve(sources, name, wanted(sources, volumes, cache_provider, cache_host), rehearsal)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

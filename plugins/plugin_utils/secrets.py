@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from .cache import URL
+
 SOURCES = ("existing", "values", "external", "onepassword", "sealed", "sops")
 IN_CLUSTER = ("external", "onepassword", "sealed")  # a controller in the cluster makes the Secret
 
@@ -42,28 +44,31 @@ PURPOSES = {
         labels={"cnpg.io/reload": "true"},  # the operator follows a change of the password
     ),
     "cache": Purpose(("password",), generated=True),
+    "cache_url": Purpose(("url",)),
     "smb": Purpose(("username", "password"), optional=("domain",)),
 }
 
 
-def wanted(volumes: Iterable[Mapping[str, Any]]) -> list[str]:
+def wanted(sources: Mapping[str, Any], volumes: Iterable[Mapping[str, Any]], cache_provider: str, cache_host: str) -> list[str]:
     """The purposes for which an instance has a Secret."""
-    return ["database", "cache"] + (["smb"] if any(volume.get("smb") for volume in volumes) else [])
+    cache = "cache" if cache_provider != "external" or cache_host else "cache_url"
+    open_to_all = cache_provider == "external" and cache == "cache" and cache not in sources
+    return ["database"] + [cache] * (not open_to_all) + ["smb"] * any(volume.get("smb") for volume in volumes)
 
 
 def secret_name(sources: Mapping[str, Any], instance: str, purpose: str) -> str:
     """The Secret of a purpose: the existing one that is named, or one of our own."""
-    return (sources.get(purpose) or {}).get("existing") or f"{instance}-{purpose}"
+    return (sources.get(purpose) or {}).get("existing") or f"{instance}-{purpose.replace('_', '-')}"
 
 
-def resolve(sources: Mapping[str, Any], instance: str, volumes: Iterable[Mapping[str, Any]], rehearsal: bool) -> list[dict[str, Any]]:
+def resolve(sources: Mapping[str, Any], instance: str, purposes: Iterable[str], rehearsal: bool) -> list[dict[str, Any]]:
     """Every Secret of an instance: name, source with what it says, and what has to be in it.
 
     A rehearsal reads no real secret: what would come from the inventory, a file or the real cluster is generated there.
     ValueError for a purpose without a source for which random values will not do.
     """
     result = []
-    for name in wanted(volumes):
+    for name in purposes:
         purpose, source, given = PURPOSES[name], *_source(sources.get(name) or {})
         if rehearsal and source not in IN_CLUSTER:
             source, given = "generated", None
@@ -157,6 +162,8 @@ def _key_problems(where: str, given: Mapping[str, Any], purpose: Purpose) -> lis
     known = [*purpose.secret_keys, *purpose.optional]
     found = [f"{where} has no {key}. It needs {' and '.join(purpose.secret_keys)}." for key in purpose.secret_keys if not given.get(key)]
     found += [f"{where}.{key} has no meaning here. Use {_listed(known)}." for key in given if key not in known]
+    if where == "values" and "url" in purpose.keys and given.get("url") and not str(given["url"]).startswith(URL):
+        found.append(f"{where}.url does not begin with {URL}, and Immich ignores any other. Write it with the filter homelab.immich.ioredis_url.")
     return found + [f"{where}.{key} is no text. Put it in quotes." for key, value in given.items() if key in known and value and not isinstance(value, str)]
 
 

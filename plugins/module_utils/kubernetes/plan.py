@@ -43,6 +43,7 @@ INSTALL = {
     "external-secrets.io": "install the External Secrets Operator from v0.16 (https://external-secrets.io/), or choose another source in immich_secrets",
     "onepassword.com": "install the 1Password operator (https://developer.1password.com/docs/k8s/operator/), or choose another source in immich_secrets",
     "bitnami.com": "install Sealed Secrets (https://github.com/bitnami-labs/sealed-secrets), or choose another source in immich_secrets",
+    "dragonflydb.io": "install the Dragonfly operator (https://github.com/dragonflydb/dragonfly-operator), or choose another immich_cache_provider",
     "gateway.networking.k8s.io": "install the Gateway API (https://gateway-api.sigs.k8s.io/), or use type: ingress in immich_ingress",
 }
 

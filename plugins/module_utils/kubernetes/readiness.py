@@ -26,7 +26,7 @@ BROKEN = (
 
 
 # Kinds that are waited for.
-JUDGED = ("Deployment", "PersistentVolumeClaim", "Cluster", "Database", "Job", "Certificate", "ExternalSecret", "OnePasswordItem", "SealedSecret")
+JUDGED = ("Deployment", "PersistentVolumeClaim", "Cluster", "Database", "Job", "Certificate", "ExternalSecret", "OnePasswordItem", "SealedSecret", "Dragonfly")
 SLOW_START = "the pod runs but does not answer its readiness probe yet"
 
 
@@ -51,6 +51,7 @@ def not_ready(live: Object, pods: list[Object] | None = None, waits_for_consumer
         "ExternalSecret": lambda: secret(live, "Ready"),
         "OnePasswordItem": lambda: secret(live, "Ready"),
         "SealedSecret": lambda: secret(live, "Synced"),
+        "Dragonfly": lambda: dragonfly(live),
     }.get(live["kind"])
     return judge() if judge else None
 
@@ -183,6 +184,14 @@ def secret(live: Object, wanted: str) -> NotReady | None:
         if condition["type"] == wanted:
             return None if condition["status"] == "True" else NotReady(condition.get("message") or f"its Secret is not made ({condition.get('reason', '')})")
     return NotReady("its Secret is not made yet; is its operator running?")
+
+
+def dragonfly(live: Object) -> NotReady | None:
+    """Its operator says ready."""
+    phase = (live.get("status") or {}).get("phase", "")
+    if phase.lower() == "ready":  # older operators write it small
+        return None
+    return NotReady(f"its phase is {phase}" if phase else "not yet seen by the Dragonfly operator; is it running?")
 
 
 def pending(client: Client, wanted: list[Object], known: Iterable[Object] = ()) -> list[dict[str, Any]]:

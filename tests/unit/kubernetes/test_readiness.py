@@ -185,3 +185,9 @@ def test_a_secret_that_a_controller_makes_is_waited_for(kind, condition):
     assert not_ready(live(status="False", message="no such item")).why == "no such item"
     assert not_ready(live(status="False", reason="SecretSyncedError")).why == "its Secret is not made (SecretSyncedError)"
     assert "is its operator running?" in not_ready(live()).why
+
+
+@pytest.mark.parametrize(("phase", "why"), [("Ready", None), ("ready", None), ("Configuring", "its phase is Configuring"), ("", "is it running?")])
+def test_a_dragonfly_is_waited_for(phase, why):
+    found = not_ready({"kind": "Dragonfly", "metadata": {"name": "immich-dragonfly"}, "status": {"phase": phase} if phase else {}})
+    assert found is None if why is None else why in found.why

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.homelab.immich.plugins.plugin_utils import cache
 
 Render = Callable[..., Any]
 MEDIA = {"name": "media", "mount": "/data", "size": "1Ti", "nfs": {"export": "immich"}}
@@ -406,6 +410,73 @@ def test_the_queue_loses_nothing_and_tells_no_password(render: Render) -> None:
     assert "requirepass" not in command.splitlines()[0]  # what the process list shows
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert render("cache").pod("immich-valkey")["securityContext"]["runAsNonRoot"] is True
+
+
+@pytest.mark.parametrize("provider", ["valkey", "redis", "dragonfly"])
+def test_the_server_reaches_the_queue_of_each_kind_with_its_password(render: Render, provider: str) -> None:
+    objects = render(immich_cache_provider=provider)
+    env, name = objects.env("immich-server"), f"immich-{provider}"
+    password = {"secretKeyRef": {"name": "immich-cache", "key": "password"}}
+    assert (env["REDIS_HOSTNAME"], env["REDIS_PORT"], env["REDIS_PASSWORD"]) == (name, "6379", password)
+    queues = [(item["kind"], item["metadata"]["name"]) for item in render("cache", immich_cache_provider=provider)]
+    assert queues == ([("Dragonfly", name)] if provider == "dragonfly" else [("Deployment", name), ("Service", name)])
+
+
+def test_redis_is_valkey_by_another_name(render: Render) -> None:
+    container = render("cache", immich_cache_provider="redis", immich_cache_image="redis:8.4-alpine").container("immich-redis")
+    assert container["image"] == "redis:8.4-alpine" and "valkey" not in str(container)
+    assert "redis-server - --maxmemory-policy noeviction" in container["command"][-1]
+
+
+@pytest.mark.parametrize("password", ["plain", 'quo"te', "back\\slash", "dol$lar `x` $(y)", "per%cent"])
+def test_the_queue_has_the_password_that_the_secret_says(render: Render, tmp_path: Path, password: str) -> None:
+    """The command of the container, with a server that shows what it is configured with."""
+    (tmp_path / "valkey-server").write_text("#!/bin/sh\ncat\n")
+    (tmp_path / "valkey-server").chmod(0o755)
+    command = render("cache").container("immich-valkey")["command"]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "REDISCLI_AUTH": password}
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    assert re.sub(r"\\(.)", r"\1", shown) == f'requirepass "{password}"'  # as the server reads its configuration
+    assert re.fullmatch(r'requirepass "([^"\\]|\\.)*"', shown)
+
+
+def test_a_dragonfly_runs_the_scripts_of_immich_and_is_not_open_to_others(render: Render) -> None:
+    changes = {"immich_cache_replicas": 3, "immich_cache_threads": 2, "immich_cache_max_memory": "1000M"}
+    spec = render("cache", immich_cache_provider="dragonfly", **changes).one("Dragonfly", "immich-dragonfly")["spec"]
+    assert spec["args"] == ["--proactor_threads=2", "--maxmemory=1000M", "--default_lua_flags=allow-undeclared-keys"]
+    assert (spec["replicas"], spec["networkPolicyEnabled"]) == (3, True)
+    assert spec["authentication"] == {"passwordFromSecret": {"name": "immich-cache", "key": "password"}}
+
+
+def test_a_queue_of_somebody_else(render: Render) -> None:
+    def env(**changes: Any) -> dict[str, Any]:
+        found = render("workloads", immich_cache_provider="external", **changes).env("immich-server")
+        return {name: value for name, value in found.items() if name.startswith("REDIS")}
+
+    there = {"immich_cache_host": "redis.example.net"}
+    assert env(**there) == {"REDIS_HOSTNAME": "redis.example.net", "REDIS_PORT": "6379"}
+    more = {"immich_cache_port": 6380, "immich_cache_username": "immich", "immich_cache_database": 2, "immich_secrets": {"cache": {"existing": "redis"}}}
+    assert env(**there, **more) == {
+        "REDIS_HOSTNAME": "redis.example.net",
+        "REDIS_PORT": "6380",
+        "REDIS_USERNAME": "immich",
+        "REDIS_DBINDEX": "2",
+        "REDIS_PASSWORD": {"secretKeyRef": {"name": "redis", "key": "password"}},
+    }
+    assert env(immich_secrets={"cache_url": {"existing": "sentinel"}}) == {"REDIS_URL": {"secretKeyRef": {"name": "sentinel", "key": "url"}}}
+    assert render("cache", immich_cache_provider="external", **there) == []
+    names = [item["metadata"]["name"] for item in render("secrets", immich_cache_provider="external", **there)]
+    assert names == ["immich-database"]  # none is made up for a queue that has no password
+    url = render(immich_cache_provider="external", immich_secrets={"cache_url": {"onepassword": "vaults/home/items/queue"}})
+    made = url.one("OnePasswordItem", "immich-cache-url")["metadata"]["name"]
+    assert url.env("immich-server")["REDIS_URL"]["secretKeyRef"]["name"] == made
+
+
+def test_sentinels_are_given_as_immich_reads_them() -> None:
+    url = cache.ioredis_url({"sentinels": [{"host": "a.example.net", "port": 26379}], "name": "mymaster", "password": "ä"})
+    scheme, _slashes, encoded = url.partition("//")
+    assert scheme == "ioredis:"
+    assert json.loads(base64.b64decode(encoded)) == {"sentinels": [{"host": "a.example.net", "port": 26379}], "name": "mymaster", "password": "ä"}
 
 
 # --- ingress ----------------------------------------------------------------

@@ -19,7 +19,7 @@ KUBERNETES = "1.36"
 TANK = {"inventory_hostname": "tank", "ansible_host": "192.0.2.10", "nas_provider": "truenas"}
 EXPORTS = [{"name": "immich", "dataset": "tank/immich"}, {"name": "photos", "dataset": "tank/photos"}, {"name": "share", "protocol": "smb", "share": "Pics"}]
 SHARING = {"tank": TANK | {"nas_exports": EXPORTS}}
-OPERATORS = ("1password-operator", "cnpg", "external-secrets", "sealed-secrets")
+OPERATORS = ("1password-operator", "cnpg", "dragonfly-operator", "external-secrets", "sealed-secrets")
 EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
     "hostvars": SHARING,
     "immich_run_as": {"uid": 1000, "gid": 1000},
@@ -107,6 +107,11 @@ def test_custom_resources_are_valid(render: Render, custom: dict[tuple[str, str]
     assert [item["kind"] for item in objects] == ["Cluster", "Database"]
     for item in objects:
         jsonschema.validate(item, custom[item["apiVersion"], item["kind"]])
+
+
+def test_a_dragonfly_is_valid(render: Render, custom: dict[Any, Any]) -> None:
+    item = render("cache", immich_cache_provider="dragonfly").one("Dragonfly", "immich-dragonfly")
+    jsonschema.validate(item, custom[item["apiVersion"], item["kind"]])
 
 
 @pytest.mark.parametrize("purpose", ["database", "cache"])

@@ -122,9 +122,11 @@ def test_a_rehearsal_reads_no_real_secret(render: Render, source: dict[str, Any]
         ("database", {"existing": "pg"}, []),
         ("cache", {"values": {"password": "x"}}, []),
         ("cache", {"external": {"store": "SecretStore/a", "key": "b"}}, []),
-        ("datbase", {"existing": "pg"}, ["is for nothing that this collection knows. Use database, cache or smb."]),
+        ("datbase", {"existing": "pg"}, ["is for nothing that this collection knows. Use database, cache, cache_url or smb."]),
         ("smb", {"values": {"username": "a", "password": "b", "domain": "c"}}, []),
         ("smb", {"sealed": {"password": "b"}}, ["sealed has no username. It needs username and password."]),
+        ("cache_url", {"values": {"url": "ioredis://e30="}}, []),
+        ("cache_url", {"values": {"url": "redis://:hunter2@redis"}}, ["values.url does not begin with ioredis://, and Immich ignores any other"]),
         ("cache", {}, ["does not have exactly one source. Give it one of existing, values, external, onepassword, sealed or sops, with what it needs."]),
         ("cache", {"existing": "a", "sops": "b"}, ["does not have exactly one source."]),
         ("cache", {"vault": "a"}, ["does not have exactly one source."]),
@@ -139,6 +141,6 @@ def test_a_rehearsal_reads_no_real_secret(render: Render, source: dict[str, Any]
     ],
 )
 def test_what_is_wrong_with_an_entry(name: str, entry: Any, texts: list[str]) -> None:
-    found = secrets.problems(name, entry, secrets.wanted([{"smb": {"export": "k8s"}}]))
+    found = secrets.problems(name, entry, ["database", "cache", "cache_url", "smb"])
     assert len(found) == len(texts) and all(text in said for text, said in zip(texts, found, strict=True)), found
     assert "hunter2" not in str(found)

@@ -15,7 +15,8 @@ from ..model import Inventory, Problem, did_you_mean
 def sources(inventory: Inventory) -> Iterator[Problem]:
     """One source for a purpose, with the keys that it needs."""
     for host in inventory.instances:
-        wanted, given = secrets.wanted(volume.value for volume in host.list("immich_volumes")), host.get("immich_secrets", {})
+        given, volumes = host.get("immich_secrets", {}), [volume.value for volume in host.list("immich_volumes")]
+        wanted = secrets.wanted(given, volumes, host.get("immich_cache_provider", ""), host.get("immich_cache_host", ""))
         for name in wanted:
             if name not in given and not secrets.PURPOSES[name].generated and not host.rehearses and host.sound("immich_secrets"):
                 yield Problem(host.name, secrets.missing(name), ("immich_secrets",))
