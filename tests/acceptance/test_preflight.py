@@ -74,7 +74,7 @@ SPOILT: dict[str, tuple[str, list[str]]] = {
         "immich_volumes: ['{{ media | combine({\"existing_claim\": \"mine\"}) }}', '{{ photos }}']",
         [
             "immich_volumes[0] (media): storage_class and existing_claim are both set. "
-            "A volume has exactly one of nfs, storage_class or existing_claim: keep one."
+            "A volume has exactly one of nfs, smb, storage_class, host_path or existing_claim: keep one."
         ],
     ),
     "one-mount": (
