@@ -73,10 +73,10 @@ bench: $(VENV)/.dev ## Time site.yml against a looped task and a script, as rati
 	@python tests/bench/bench.py
 
 docs: $(VENV)/.dev ## Write the generated pages of docs/ from the code
-	@python docs/generate.py
+	@PYTHONPATH=collections python docs/generate.py
 
 golden: $(VENV)/.dev ## Render the golden files again; read the diff before you commit it
-	@python tests/golden/render.py
+	@PYTHONPATH=collections python tests/golden/render.py
 
 # A dot for each package: alive on a terminal and in a pipe. Without byte code, which Python makes of the few files that it reads.
 INSTALL := set -o pipefail; $(BIN)/pip install --no-compile --progress-bar off --disable-pip-version-check -r $$file | while read -r word rest; do \

@@ -21,10 +21,11 @@ from types import ModuleType
 from typing import Any
 
 import yaml
+from ansible_collections.homelab.immich.plugins.plugin_utils import manifests
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "plugins" / "module_utils" / "immich" / "versions.py"
-ROLES = ("common", "nas", "secrets", "storage", "database", "cache", "workloads", "ingress", "schedules", "instance", "libraries", "deliver")
+ROLES = ("common", "nas", *manifests.ROLES[1:], "instance", "libraries", "deliver")
 HEAD = """\
 # Variables
 

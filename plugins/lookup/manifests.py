@@ -18,10 +18,10 @@ description:
   - Import the roles statically, so that their defaults are visible.
 options:
   _terms:
-    description: Names of roles of this collection.
+    description: Names of roles of this collection. Without any, all that render objects, in the order in which a first run needs them.
     type: list
     elements: str
-    required: true
+    default: []
   immich_name:
     description: Name of the instance, for the label C(app.kubernetes.io/instance).
     type: str
@@ -70,9 +70,9 @@ import jinja2
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar, trust_as_template
-from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import ManifestError, complete, parse, patch, refuse_duplicates
+from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import ROLES, ManifestError, complete, parse, patch, refuse_duplicates
 
-ROLES = Path(__file__).parents[2] / "roles"
+FOLDER = Path(__file__).parents[2] / "roles"
 
 
 class LookupModule(LookupBase):
@@ -95,20 +95,20 @@ class LookupModule(LookupBase):
         # plain Python objects: what Ansible hands out may still be lazy
         patches = json.loads(json.dumps(value("immich_patches | default([])"), default=str))
         try:
-            objects = [item for role in terms for item in self._render(role, templar, variables)]
+            objects = [item for role in terms or ROLES for item in self._render(role, templar, variables)]
             complete(objects, namespace, labels)
             refuse_duplicates(objects)
             unused = patch(objects, patches)
             if unused:
-                self._refuse_unknown(unused, patches, {role for role in _roles() if role not in terms}, templar, variables)
+                self._refuse_unknown(unused, patches, set(ROLES) - set(terms or ROLES), templar, variables)
         except ManifestError as error:
             raise AnsibleLookupError(str(error)) from error
         return objects
 
     def _render(self, role: str, templar: Templar, variables: dict[str, Any]) -> list[dict[str, Any]]:
-        folder = ROLES / role / "templates"
-        if role not in _roles():
-            raise ManifestError(f"Role {role} has no templates. Use one of {', '.join(_roles())}.")
+        folder = FOLDER / role / "templates"
+        if role not in ROLES:
+            raise ManifestError(f"Role {role} has no templates. Use one of {', '.join(ROLES)}.")
         # not the template lookup: it deep-copies all variables for each file
         engine = templar.copy_with_new_env(searchpath=[str(folder)], available_variables=variables)
         objects = []
@@ -135,11 +135,6 @@ class LookupModule(LookupBase):
             kind, name = patches[index]["kind"], patches[index]["name"]
             if (kind, name) not in known:
                 raise ManifestError(f"immich_patches[{index}] ({kind} {name}) matches no object. Compare kind and name with what the roles render.")
-
-
-def _roles() -> list[str]:
-    """Roles that render objects."""
-    return sorted({path.parent.parent.name for path in ROLES.glob("*/templates/*.yaml.j2")})
 
 
 def _failing_line(text: str, engine: Templar, variables: dict[str, Any], error: AnsibleError) -> int | None:

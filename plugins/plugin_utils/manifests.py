@@ -12,6 +12,9 @@ from typing import Any
 
 import yaml
 
+# every role whose templates make objects, in the order in which a first run needs them
+ROLES = ("deliver", "secrets", "storage", "database", "cache", "workloads", "ingress", "schedules")
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # A namespace on one of these is an error of the API server.

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import ROLES
 
 GOLDEN = Path(__file__).resolve().parent
 CHECKOUT = GOLDEN.parent.parent
-ROLES = ("deliver", "secrets", "storage", "database", "cache", "workloads", "ingress", "schedules")
 INVENTORIES = tuple(sorted(folder.name for folder in (CHECKOUT / "inventories").iterdir() if folder.is_dir()))
 
 

@@ -17,12 +17,13 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
 from ansible.module_utils.errors import RequiredError, UnsupportedError
+from ansible_collections.homelab.immich.plugins.plugin_utils import manifests
 
 from .model import Path, Problem, did_you_mean, either, subject
 
 # the roles that a run of site.yml goes through; what they require is required of every host of the group
 ROLES = {
-    "immich": ("common", "secrets", "storage", "database", "cache", "workloads", "ingress", "schedules", "deliver", "instance", "libraries"),
+    "immich": ("common", *manifests.ROLES, "instance", "libraries"),
     "nas": ("nas",),
 }
 # what -e name=value makes of a boolean; who uses such a variable converts it, as with | bool

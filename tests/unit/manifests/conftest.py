@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.homelab.immich.plugins.plugin_utils import manifests
 
-ROLES = ("secrets", "storage", "database", "cache", "workloads", "ingress", "schedules")
+ROLES = manifests.ROLES[1:]  # without the namespace and the ConfigMap of the deliver role
 
 
 class Objects(list):

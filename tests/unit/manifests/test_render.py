@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.homelab.immich.plugins.plugin_utils import cache
+from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import ROLES
 
 Render = Callable[..., Any]
 MEDIA = {"name": "media", "mount": "/data", "size": "1Ti", "nfs": {"export": "immich"}}
@@ -550,7 +551,7 @@ def test_a_wrong_patch_is_named_even_where_another_role_cannot_be_rendered(rende
 
 
 def test_a_role_without_templates_is_an_error(render: Render) -> None:
-    with pytest.raises(Exception, match="Role common has no templates. Use one of .*cache, .*database"):
+    with pytest.raises(Exception, match="Role common has no templates. Use one of deliver, secrets, storage, "):
         render("common")
 
 
@@ -571,7 +572,8 @@ def test_an_error_names_template_and_line(render: Render, monkeypatch: pytest.Mo
     (tmp_path / "broken" / "templates").mkdir(parents=True)
     (tmp_path / "broken" / "templates" / "thing.yaml.j2").write_text(template)
     lookup = lookup_loader.get("homelab.immich.manifests", class_only=True)
-    monkeypatch.setitem(lookup.run.__globals__, "ROLES", tmp_path)
+    monkeypatch.setitem(lookup.run.__globals__, "FOLDER", tmp_path)
+    monkeypatch.setitem(lookup.run.__globals__, "ROLES", ("broken",))
     with pytest.raises(Exception, match=rf"roles/broken/templates/thing\.yaml\.j2, line {line}: .*{message}"):
         render("broken")
 
@@ -581,3 +583,12 @@ def test_what_comes_back_is_plain(render: Render) -> None:
     objects = render(immich_patches=[{"kind": "Service", "name": "immich-server", "patch": {"spec": {"externalName": "x"}}}])
     assert json.loads(json.dumps(list(objects))) == objects
     assert yaml.safe_load(yaml.safe_dump(list(objects))) == objects
+
+
+def test_every_role_with_templates_is_rendered(checkout: Path) -> None:
+    assert {path.parent.parent.name for path in (checkout / "roles").glob("*/templates/*.yaml.j2")} == set(ROLES)
+
+
+def test_the_deliver_role_imports_the_defaults_of_every_role_that_it_renders(checkout: Path) -> None:
+    imported = {task["ansible.builtin.import_role"]["name"] for task in yaml.safe_load((checkout / "roles/deliver/tasks/defaults.yml").read_text())}
+    assert imported == {f"homelab.immich.{role}" for role in ("common", *ROLES[1:])}

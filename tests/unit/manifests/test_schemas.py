@@ -14,6 +14,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import ROLES
 
 KUBERNETES = "1.36"
 TANK = {"inventory_hostname": "tank", "ansible_host": "192.0.2.10", "nas_provider": "truenas"}
@@ -95,7 +96,7 @@ def is_custom(item: dict[str, Any]) -> bool:
 
 @VARIANTS
 def test_core_objects_are_valid(render: Render, changes: dict[str, Any]) -> None:
-    objects = [item for item in render("deliver", "secrets", "storage", "database", "cache", "workloads", "ingress", "schedules", **changes) if not is_custom(item)]
+    objects = [item for item in render(*ROLES, **changes) if not is_custom(item)]
     assert {"Namespace", "ConfigMap", "Deployment", "Service", "Secret"} <= {item["kind"] for item in objects}
     for item in objects:
         kubernetes_validate.validate(copy.deepcopy(item), KUBERNETES, strict=True)
