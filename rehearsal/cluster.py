@@ -14,34 +14,30 @@ import aiohttp
 
 log = logging.getLogger("cluster")
 
-# kind -> its collection at the API server
+# kind -> its collection at the API server; what an operator looks after is in its own file
 KINDS = {
     "Service": "/api/v1/services",
-    "Pod": "/api/v1/pods",
     "PersistentVolumeClaim": "/api/v1/persistentvolumeclaims",
     "PersistentVolume": "/api/v1/persistentvolumes",
     "StorageClass": "/apis/storage.k8s.io/v1/storageclasses",
     "Secret": "/api/v1/secrets",
     "ConfigMap": "/api/v1/configmaps",
-    "Ingress": "/apis/networking.k8s.io/v1/ingresses",
-    "Cluster": "/apis/postgresql.cnpg.io/v1/clusters",
-    "Certificate": "/apis/cert-manager.io/v1/certificates",
 }
 
 
 class Cluster:
     """Live objects by kind, namespace and name."""
 
-    def __init__(self, server: str, tls: ssl.SSLContext) -> None:
-        self._server, self._tls = server, tls
-        self._objects: dict[str, dict[tuple[str, str], dict]] = {kind: {} for kind in KINDS}
+    def __init__(self, server: str, tls: ssl.SSLContext, kinds: dict[str, str]) -> None:
+        self._server, self._tls, self._kinds = server, tls, KINDS | kinds
+        self._objects: dict[str, dict[tuple[str, str], dict]] = {kind: {} for kind in self._kinds}
         self.changed = asyncio.Event()
 
     async def __aenter__(self) -> Cluster:
         connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
         self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None, sock_connect=5), trust_env=False)
-        lists = [asyncio.Event() for _kind in KINDS]
-        self._watches = [asyncio.create_task(self._watch(kind, listed)) for kind, listed in zip(KINDS, lists, strict=True)]
+        lists = [asyncio.Event() for _kind in self._kinds]
+        self._watches = [asyncio.create_task(self._watch(kind, listed)) for kind, listed in zip(self._kinds, lists, strict=True)]
         await asyncio.gather(*(listed.wait() for listed in lists))
         return self
 
@@ -79,7 +75,7 @@ class Cluster:
         objects = self._objects[kind]
         while True:
             try:
-                async with self._session.get(self._server + KINDS[kind]) as response:
+                async with self._session.get(self._server + self._kinds[kind]) as response:
                     response.raise_for_status()
                     content = await response.json()
                 objects.clear()
@@ -87,7 +83,7 @@ class Cluster:
                 listed.set()
                 self.changed.set()
                 query = {"watch": "1", "allowWatchBookmarks": "true", "resourceVersion": content["metadata"]["resourceVersion"]}
-                async with self._session.get(self._server + KINDS[kind], params=query, read_bufsize=2**22) as response:
+                async with self._session.get(self._server + self._kinds[kind], params=query, read_bufsize=2**22) as response:
                     response.raise_for_status()
                     async for line in response.content:
                         event = json.loads(line)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The CRDs of the rehearsal, taken from the Go module zips that crd_modules/go.mod pins and crd_modules/go.sum verifies."""
+"""The CRDs of the rehearsal: from the Go module zips that crd_modules/go.mod pins and crd_modules/go.sum verifies, and the files beside them."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .state import RehearsalError
 SOURCE = Path(__file__).parent / "crd_modules"
 
 
-def pinned() -> dict[tuple[str, str], str]:
-    """(module, version) -> the pattern of its CRD files, from the lines of crd_modules/go.mod."""
-    lines = re.findall(r"^\s+(\S+) (v\S+) // (\S+)$", (SOURCE / "go.mod").read_text(), re.MULTILINE)
-    return {(module, version): pattern for module, version, pattern in lines}
+def pinned() -> dict[tuple[str, str], tuple[str, frozenset[str]]]:
+    """(module, version) -> the pattern of its CRD files and the kinds that are taken from them, from the lines of crd_modules/go.mod."""
+    lines = re.findall(r"^\s+(\S+) (v\S+) // (\S+): (.+)$", (SOURCE / "go.mod").read_text(), re.MULTILINE)
+    return {(module, version): (pattern, frozenset(kinds.split())) for module, version, pattern, kinds in lines}
 
 
 def ensure(progress: Progress) -> list[dict]:
     """All CRDs as objects. They are kept as JSON: reading YAML would take longer than the API server takes to accept them."""
-    content = (SOURCE / "go.mod").read_bytes() + (SOURCE / "go.sum").read_bytes()
+    content = b"".join(path.read_bytes() for path in sorted(SOURCE.iterdir()))
     path = state.cache() / f"crds-{hashlib.sha256(content).hexdigest()[:12]}.json"
     if not path.exists():
         with lock(state.cache() / "crds.lock", progress, "another download of CRDs"):
@@ -47,9 +47,9 @@ def ensure(progress: Progress) -> list[dict]:
 def _extract(path: Path, progress: Progress) -> None:
     program = go(progress)
     wanted = pinned()
-    progress.step(f"Getting the CRDs of {', '.join(module.rpartition('/')[2] for module, _version in wanted)}")
+    progress.step(f"Getting the CRDs of {len(wanted)} projects")
     log = state.cache() / "crds.log"
-    crds: list[dict] = []
+    crds: list[dict] = [json.loads(beside.read_bytes()) for beside in sorted(SOURCE.glob("*.json"))]
     with tempfile.TemporaryDirectory(dir=state.cache(), prefix="crds-") as temporary:
         for name in ("go.mod", "go.sum"):
             shutil.copyfile(SOURCE / name, Path(temporary) / name)
@@ -67,11 +67,13 @@ def _extract(path: Path, progress: Progress) -> None:
                 f"The CRDs of the rehearsal could not be fetched ({problems[0] if problems else 'go mod download failed'}); see {log}, then run it again."
             )
         for module in downloads:
-            pattern = f"{module['Path']}@{module['Version']}/{wanted[module['Path'], module['Version']]}"
+            pattern, kinds = wanted[module["Path"], module["Version"]]
             with zipfile.ZipFile(module["Zip"]) as archive:
-                for name in fnmatch.filter(archive.namelist(), pattern):
-                    objects = yaml.load_all(archive.read(name), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-                    crds += [crd for crd in objects if crd and crd["kind"] == "CustomResourceDefinition"]
+                for name in fnmatch.filter(archive.namelist(), f"{module['Path']}@{module['Version']}/{pattern}"):
+                    text = archive.read(name)
+                    if not kinds.isdisjoint(re.findall(r"^ +kind: (\w+)$", text.decode(), re.MULTILINE)):  # reading YAML takes long
+                        objects = yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+                        crds += [crd for crd in objects if crd and crd["kind"] == "CustomResourceDefinition" and crd["spec"]["names"]["kind"] in kinds]
         new = Path(temporary) / "crds.json"
         new.write_text(json.dumps(crds, default=str))
         os.replace(new, path)

@@ -26,6 +26,7 @@ from .api import tls
 from .cluster import Cluster
 from .immich.app import create_app as create_immich
 from .immich.instance import Instance, Mount, NotReady
+from .operators.objects import is_ready
 from .truenas.app import create_app as create_truenas
 
 log = logging.getLogger("daemon")
@@ -58,7 +59,7 @@ class Instances:
         pods = [
             pod
             for pod in self._cluster.all("Pod", namespace)
-            if selector and selector.items() <= pod["metadata"].get("labels", {}).items() and operators.is_ready(pod)
+            if selector and selector.items() <= pod["metadata"].get("labels", {}).items() and is_ready(pod)
         ]
         if not pods:
             raise NotReady(f'no endpoints available for service "{service}"')
@@ -190,15 +191,9 @@ async def reconcile(home: Path, cluster: Cluster) -> None:
             await asyncio.wait_for(cluster.changed.wait(), 10)
         await asyncio.sleep(0.05)
         cluster.changed.clear()
-        for controller in (
-            operators.kubelet(cluster),
-            volumes.provision(home, cluster),
-            operators.postgresql(cluster),
-            operators.certificates(home, cluster),
-            operators.ingresses(cluster),
-        ):
+        for controller in (volumes.provision, *(operator.reconcile for operator in operators.OPERATORS)):
             try:
-                await controller
+                await controller(home, cluster)
             except Exception:
                 log.error("%s", traceback.format_exc())
 
@@ -209,7 +204,7 @@ async def main(run: dict) -> None:
     spec = Spec(home / "spec.json")
     server_tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server_tls.load_cert_chain(str(home / "pki" / "server.pem"))
-    async with Cluster(f"https://127.0.0.1:{ports['kube-apiserver']}", tls(home, "rehearsal-daemon")) as cluster:
+    async with Cluster(f"https://127.0.0.1:{ports['kube-apiserver']}", tls(home, "rehearsal-daemon"), operators.KINDS) as cluster:
         immich = create_immich(Instances(cluster, volumes.Volumes(home, cluster, spec)), home / "immich")
 
         immich.middlewares.append(way_in(home, cluster, ports["immich"]))

@@ -135,6 +135,7 @@ def test_the_tarball_holds_what_a_run_needs_and_no_rubbish(tarball):
         "requirements.txt",
         "rehearsal/go.mod",
         "rehearsal/go.sum",
+        "rehearsal/crd_modules/dragonflydb.io_dragonflies.json",
         "rehearsal/crd_modules/go.mod",
         "rehearsal/stages/kubelet.yaml",
         "rehearsal/__main__.py",

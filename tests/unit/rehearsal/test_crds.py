@@ -11,7 +11,12 @@ import zipfile
 import pytest
 from ansible_collections.homelab.immich.rehearsal import crds, state
 
-CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: NAME}\n"
+CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: NAME}\nspec:\n  names:\n    kind: KIND\n"
+
+
+def crd(name, kind="Wanted"):
+    """A CRD as a generator writes it."""
+    return CRD.replace("NAME", name).replace("KIND", kind)
 
 
 @pytest.fixture
@@ -19,11 +24,13 @@ def modules(place, monkeypatch):
     """A source with one module, and a Go that has it."""
     source = place / "crds"
     source.mkdir()
-    (source / "go.mod").write_text("module x\n\ngo 1.26.0\n\nrequire (\n\texample.net/operator v1.2.3 // config/*.yaml\n)\n")
+    (source / "go.mod").write_text("module x\n\ngo 1.26.0\n\nrequire (\n\texample.net/operator v1.2.3 // config/*.yaml: Wanted Other\n)\n")
     (source / "go.sum").write_text("example.net/operator v1.2.3 h1:good=\n")
     with zipfile.ZipFile(place / "operator.zip", "w") as archive:
-        archive.writestr("example.net/operator@v1.2.3/config/a.yaml", CRD.replace("NAME", "a") + "---\nkind: Namespace\n---\n" + CRD.replace("NAME", "b"))
-        archive.writestr("example.net/operator@v1.2.3/other/c.yaml", CRD.replace("NAME", "c"))
+        archive.writestr("example.net/operator@v1.2.3/config/a.yaml", crd("a") + "---\nkind: Namespace\n---\n" + crd("x", "Else") + "---\n" + crd("b", "Other"))
+        archive.writestr("example.net/operator@v1.2.3/config/unwanted.yaml", crd("x", "Else") + "enum: [=]\n")  # that PyYAML can not read
+        archive.writestr("example.net/operator@v1.2.3/other/c.yaml", crd("c"))
+    (source / "kept.json").write_text(json.dumps({"kind": "CustomResourceDefinition", "metadata": {"name": "kept"}}))
     answer = {"Path": "example.net/operator", "Version": "v1.2.3", "Zip": str(place / "operator.zip"), "Sum": "h1:good="}
     monkeypatch.setattr(crds, "SOURCE", source)
 
@@ -38,9 +45,9 @@ def modules(place, monkeypatch):
     return go_answers
 
 
-def test_only_the_crds_of_the_pattern_are_taken_and_only_once(modules, place, heard):
+def test_only_the_kinds_in_the_files_of_the_pattern_are_taken_and_only_once(modules, place, heard):
     for _time in range(2):
-        assert [crd["metadata"]["name"] for crd in crds.ensure(heard)] == ["a", "b"]
+        assert [crd["metadata"]["name"] for crd in crds.ensure(heard)] == ["kept", "a", "b"]
     assert (place / "asked").read_text() == "x\n"
 
 
@@ -57,7 +64,7 @@ def test_a_failed_download_says_why_and_where_to_look(modules, heard):
         crds.ensure(heard)
 
 
-def test_every_pinned_module_has_its_checksum_and_its_pattern(checkout):
+def test_every_pinned_module_has_its_checksum_its_pattern_and_its_kinds(checkout):
     text = (checkout / "rehearsal" / "crd_modules" / "go.mod").read_text()
     required = [line.split()[:2] for line in text.partition("require (")[2].splitlines() if line.startswith("\t")]
     assert sorted(crds.pinned()) == sorted((module, version) for module, version in required)
