@@ -25,8 +25,6 @@ WANTED = {
     "public_url": {"type": "str", "default": ""},
     "storage_classes": {"type": "list", "elements": "str", "default": []},
     "ingress_classes": {"type": "list", "elements": "str", "default": []},
-    "media_markers": {"type": "bool", "default": False},
-    "accept_existing_media": {"type": "bool", "default": False},
     "accept_cluster": {"type": "str", "default": ""},
     "accept_moved_volumes": {"type": "list", "elements": "str", "default": []},
     "volumes": {"type": "list", "elements": "dict", "default": []},
@@ -58,13 +56,14 @@ class ActionModule(ActionBase):
         for warning in identity.warnings(wanted, found):
             self._display.warning(warning)
         if problems:
-            msg = "\n".join(["Nothing was changed in the cluster:", *(f"- {problem}" for problem in problems)])
+            msg = "\n".join(["Nothing was changed:", *(f"- {problem}" for problem in problems)])
             return {"changed": False, "failed": True, "msg": msg, "problems": problems}
         return {
             "changed": False,
             "deployed": identity.deployed(wanted, found),
             "serving": identity.serving(wanted, found),
             "initialized": identity.initialized(wanted, found),
+            "database": identity.has_database(wanted, found),
             "cluster_uid": found.cluster_uid,
             "versions": identity.running_versions(wanted, found),
         }

@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - Looks at a cluster before anything is changed, and fails with every reason at once why the run must not go on.
   - Another cluster than last time; the same instance in another namespace; an Immich, PostgreSQL or VectorChord that is newer or older than the inventory
-    says; an Immich, a database or a way in that belongs to somebody else; a database that is gone, or that would be empty beside old photos; a mount of the
-    server on which other files would be than now; what is not installed.
+    says; an Immich, a database or a way in that belongs to somebody else; a database that is gone; a mount of the server on which other files would be than
+    now; a volume that its class or claim cannot be; what is not installed.
   - An empty cluster is fine.
 options:
   instance:
@@ -70,14 +70,6 @@ options:
     type: list
     elements: str
     default: []
-  media_markers:
-    description: Whether the NAS found the files in the media volume that Immich leaves there (C(.immich)).
-    type: bool
-    default: false
-  accept_existing_media:
-    description: Start with an empty database beside a media volume that an Immich has written to.
-    type: bool
-    default: false
   accept_cluster:
     description: The identity of the cluster that takes the place of the last one.
     type: str
@@ -134,6 +126,10 @@ serving:
   type: bool
 initialized:
   description: Whether its first administrator has been made.
+  returned: success
+  type: bool
+database:
+  description: Whether its database is there; of a database that is not CloudNativePG's that is taken for granted.
   returned: success
   type: bool
 cluster_uid:

@@ -18,20 +18,25 @@ def groups_of(instance: Mapping[str, Any], pods: Iterable[str]) -> list[int]:
     return sorted(set.intersection(*each)) if each else []
 
 
-def _patched(patches: Iterable[Mapping[str, Any]], deployment: str) -> Iterator[int]:
+def fs_groups_of(instance: Mapping[str, Any], pod: str) -> list[int]:
+    """What patches make the fsGroup of a pod."""
+    return sorted(set(_patched(instance.get("immich_patches") or [], f"{instance.get('immich_name') or 'immich'}-{pod}", ("fsGroup",))))
+
+
+def _patched(patches: Iterable[Mapping[str, Any]], deployment: str, keys: tuple[str, ...] = _KEYS) -> Iterator[int]:
     for entry in patches:
         if (entry.get("kind"), entry.get("name")) != ("Deployment", deployment):
             continue
         patch = entry.get("patch")
         for change in [step for step in patch if isinstance(step, Mapping)] if isinstance(patch, list) else [{"value": patch}]:  # RFC 6902, or RFC 7386
             *_above, parent, last = ["", *str(change.get("path") or "/").split("/")]
-            key = last if last in _KEYS else parent  # …/supplementalGroups, or …/supplementalGroups/-
-            yield from _numbers({key: change["value"]} if key in _KEYS and "value" in change else change.get("value"))
+            key = last if last in keys else parent  # …/supplementalGroups, or …/supplementalGroups/-
+            yield from _numbers({key: change["value"]} if key in keys and "value" in change else change.get("value"), keys)
 
 
-def _numbers(value: Any) -> Iterator[int]:
+def _numbers(value: Any, keys: tuple[str, ...]) -> Iterator[int]:
     for key, inner in value.items() if isinstance(value, Mapping) else ():
-        if key in _KEYS:
+        if key in keys:
             yield from (int(group) for group in (inner if isinstance(inner, list) else [inner]) if str(group).isdecimal())
         else:
-            yield from _numbers(inner)
+            yield from _numbers(inner, keys)

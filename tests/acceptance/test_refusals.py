@@ -47,9 +47,18 @@ def refused(homelab, *arguments):
 )
 def test_another_version_or_place_than_what_runs_is_refused(homelab, variable, value, words):
     output = refused(homelab, "-e", json.dumps({variable: value}))
-    assert "Nothing was changed in the cluster:" in output  # the NAS had its turn before
+    assert "Nothing was changed:" in output and "PLAY [NAS]" not in output
     for word in words:
         assert word in output
+
+
+def test_a_cluster_that_refuses_leaves_the_nas_alone(homelab):
+    """A typo in a dataset makes no dataset and no share while something else is wrong."""
+    exports = yaml.safe_load((homelab.inventory / "hosts.yml").read_text())["all"]["children"]["nas"]["hosts"]["tank"]["nas_exports"]
+    before = (homelab.home / "nas" / "tank" / "state.json").read_text()
+    typo = [exports[0] | {"dataset": "tank/phtos"}, *exports[1:]]
+    refused(homelab, "-e", json.dumps({"nas_exports": typo, "immich_version": "v3.1.0"}))
+    assert (homelab.home / "nas" / "tank" / "state.json").read_text() == before
 
 
 def test_an_object_that_argo_cd_owns_is_refused_by_name(homelab):

@@ -43,8 +43,6 @@ class Wanted:
     public_url: str = ""  # where the url is asked: in a rehearsal that is this machine
     storage_classes: list[str] = field(default_factory=list)
     ingress_classes: list[str] = field(default_factory=list)
-    media_markers: bool = False
-    accept_existing_media: bool = False
     accept_cluster: str = ""
     accept_moved_volumes: list[str] = field(default_factory=list)
     volumes: list[dict[str, Any]] = field(default_factory=list)  # of the server, as the filter homelab.immich.volumes gives them
@@ -130,7 +128,7 @@ def _has_api_key(client: Client, wanted: Wanted) -> bool:
 
 def problems(wanted: Wanted, found: Found) -> list[str]:
     """Why this run must not go on, all at once."""
-    rules = (same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, same_files, database_there, empty_database)
+    rules = (same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, same_files, database_there)
     return [problem for rule in rules for problem in rule(wanted, found)]
 
 
@@ -301,16 +299,9 @@ def database_there(wanted: Wanted, found: Found) -> list[str]:
     ]
 
 
-def empty_database(wanted: Wanted, found: Found) -> list[str]:
-    """No new, empty database beside a media folder that an Immich has written to."""
-    if not wanted.media_markers or wanted.accept_existing_media or initialized(wanted, found):
-        return []
-    if wanted.database_provider != "cnpg" or found.database(wanted):
-        return []
-    return [
-        "The media volume already holds an Immich's files (.immich), and there is no database for them: a new, empty one would not know any of these photos."
-        " Restore the database first; to start with an empty one all the same, set immich_accept_existing_media: true."
-    ]
+def has_database(wanted: Wanted, found: Found) -> bool:
+    """Whether the database is there; one that is not CloudNativePG's is somebody's, and nothing is known of it here."""
+    return wanted.database_provider != "cnpg" or found.database(wanted) is not None
 
 
 def initialized(wanted: Wanted, found: Found) -> bool:

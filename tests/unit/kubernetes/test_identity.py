@@ -310,16 +310,16 @@ def test_no_command_that_deletes_a_namespace_is_printed():
     )
 
 
-def test_an_empty_database_beside_old_photos_is_refused():
-    [problem] = identity.problems(wanted(media_markers=True), found())
-    assert "immich_accept_existing_media: true" in problem
-    assert identity.problems(wanted(media_markers=True, accept_existing_media=True), found()) == []
-    assert identity.problems(wanted(media_markers=True), running()) == []
+@pytest.mark.parametrize(
+    ("cluster", "provider", "there"), [(found(), "cnpg", False), (found(clusters=None), "cnpg", False), (running(), "cnpg", True), (found(), "external", True)]
+)
+def test_whether_there_is_a_database(cluster, provider, there):
+    assert identity.has_database(wanted(database_provider=provider), cluster) is there
 
 
 def test_all_reasons_are_given_at_once():
     cluster = found(clusters=None, memory={"cluster_uid": "elsewhere"}, routes=[thing("Ingress", "old", spec={"rules": [{"host": "photos.example.net"}]})])
-    assert len(identity.problems(wanted(media_markers=True), cluster)) == 4
+    assert len(identity.problems(wanted(), cluster)) == 3
 
 
 @pytest.fixture

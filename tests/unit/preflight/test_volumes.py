@@ -327,18 +327,71 @@ def test_an_instance_that_takes_the_claim_of_another(homelab: Homelab) -> None:
     ]
 
 
-def test_a_volume_that_only_one_pod_may_have(homelab: Homelab) -> None:
-    homelab.volumes[3].update(pods=["server", "machine-learning"], access_mode="ReadWriteOncePod")
-    assert homelab.errors() == ["immich_volumes[3] (models): access_mode is ReadWriteOncePod, but server and machine-learning mount it. Set ReadWriteMany."]
+MANY = "access_mode: ReadWriteMany with a storage class that can, such as CephFS or Longhorn"
 
 
-def test_a_volume_that_only_one_node_may_have_is_a_warning(homelab: Homelab) -> None:
+@pytest.mark.parametrize("mode", ["ReadWriteOnce", "ReadWriteOncePod", None])
+def test_a_cache_that_two_pods_cannot_share(homelab: Homelab, mode: str | None) -> None:
     homelab.volumes[3]["pods"] = ["server", "machine-learning"]
-    assert homelab.errors() == []
-    assert homelab.warnings() == [
-        "immich_volumes[3] (models): access_mode is ReadWriteOnce, but server and machine-learning mount it. "
-        "They start only when they are on one node; ReadWriteMany has no such limit."
+    homelab.volumes[3] |= {"access_mode": mode} if mode else {}
+    assert homelab.errors() == [
+        f"immich_volumes[3] (models): access_mode is {mode or 'ReadWriteOnce'}, but server and machine-learning mount it: on two nodes one of them would stay "
+        f"Pending. Give each a volume of its own, or set {MANY}."
     ]
+    homelab.volumes[3]["access_mode"] = "ReadWriteMany"
+    assert homelab.errors() == []
+
+
+def test_a_cache_of_the_only_pod_that_there_is(homelab: Homelab) -> None:
+    homelab.volumes[3]["pods"] = ["server", "machine-learning"]
+    homelab.photos["immich_machine_learning_enabled"] = False
+    assert homelab.errors() == []
+
+
+def test_photos_that_both_pods_read_may_be_anywhere(homelab: Homelab) -> None:
+    homelab.volumes[2]["pods"] = ["server", "machine-learning"]
+    homelab.volumes[2]["nfs"]["csi"] = True
+    assert homelab.errors() == [] and homelab.warnings() == []
+
+
+def test_folders_of_two_nodes_in_one_pod(homelab: Homelab) -> None:
+    homelab.volumes[1] = {"name": "thumbs", "mount": "/data/thumbs", "size": "1Gi", "host_path": {"path": "/srv/thumbs", "node": "pi"}}
+    homelab.volumes[3] = {"name": "old", "mount": "/mnt/old", "size": "1Gi", "host_path": {"path": "/srv/old", "node": "nuc"}}
+    assert homelab.errors() == [
+        "immich_volumes[3] (old): host_path.node is nuc, and immich_volumes[1] (thumbs) is on pi, but server mounts both: no node could take it. "
+        "Put both folders on one node, or use nfs or a storage_class."
+    ]
+    homelab.volumes[3] |= {"mount": "/cache", "pods": ["machine-learning"]}
+    assert homelab.errors() == []
+
+
+@pytest.mark.parametrize(("backend", "refused"), [({"nfs": {"export": "immich", "csi": True}}, True), ({"nfs": {"export": "immich"}}, False)])
+def test_a_patch_that_would_chown_a_photo_library(homelab: Homelab, backend: dict[str, Any], refused: bool) -> None:
+    homelab.volumes[0] |= backend
+    patch = [{"op": "add", "path": "/spec/template/spec/securityContext/fsGroup", "value": 1000}]
+    homelab.photos["immich_patches"] = [{"kind": "Deployment", "name": "immich-server", "patch": patch}]
+    text = (
+        "immich_volumes[0] (media): a patch in immich_patches sets fsGroup 1000 on a pod that mounts it, and the kubelet would change the group of every file "
+        "in it. Use supplementalGroups in the patch, or set access: ro."
+    )
+    assert homelab.errors() == ([text] if refused else [])
+    patch[0] |= {"path": "/spec/template/spec/securityContext/supplementalGroups", "value": [1000]}
+    assert homelab.errors() == []
+
+
+def test_an_export_that_is_writable_for_nothing_is_a_warning(homelab: Homelab) -> None:
+    homelab.exports[0]["access"] = "rw"
+    text = (
+        "immich_volumes[2] (photos): access is ro, but export photos of NAS tank lets every client write. "
+        "Set access: ro on the export, too, unless somebody else writes there by NFS."
+    )
+    assert homelab.errors() == [] and homelab.warnings() == [text]
+    homelab.tank["nas_provider"] = "none"  # somebody else's, who may have a reason
+    for export in homelab.exports:
+        export |= {"path": f"/volume1/{export['name']}"}
+        for key in ("dataset", "snapshots", "owner"):
+            export.pop(key, None)
+    assert homelab.warnings() == []
 
 
 def test_an_access_mode_that_cannot_write(homelab: Homelab) -> None:

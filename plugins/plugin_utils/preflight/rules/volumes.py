@@ -12,12 +12,15 @@ from typing import NamedTuple
 from ansible_collections.homelab.immich.plugins.module_utils import nas, nas_access
 from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
 from ansible_collections.homelab.immich.plugins.plugin_utils import volumes
-from ansible_collections.homelab.immich.plugins.plugin_utils.pod_groups import groups_of
+from ansible_collections.homelab.immich.plugins.plugin_utils.pod_groups import fs_groups_of, groups_of
 
 from ..model import Host, Inventory, Item, Problem, did_you_mean, either, listed
 
 # mounting here would hide what the containers need to start
 _SYSTEM = ("/", "/bin", "/build", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/sbin", "/sys", "/usr", "/usr/src", "/usr/src/app", "/usr/src/app/server")
+
+
+_MANY = "access_mode: ReadWriteMany with a storage class that can, such as CephFS or Longhorn"
 
 
 class Export(NamedTuple):
@@ -149,18 +152,63 @@ def mounted_hard(inventory: Inventory) -> Iterator[Problem]:
 
 
 def access_modes(inventory: Inventory) -> Iterator[Problem]:
-    """An access mode with which all its pods can have the volume."""
+    """An access mode with which all its pods can have the volume: on several nodes there are more mounts than one."""
     for host in inventory.instances:
+        scaled = scaled_pods(host)
         for volume in host.list("immich_volumes"):
             mode = volume.get("access_mode") or ("ReadWriteOnce" if volume.get("storage_class") else "")
+            pods = [pod for pod in dict.fromkeys(pods_of(volume)) if pod != "machine-learning" or host.get("immich_machine_learning_enabled", True)]
             if mode == "ReadOnlyMany" and volume.get("access_mode") and writes(host, volume):
                 yield volume.problem("access_mode is ReadOnlyMany, but access is rw. Set access: ro, or another access_mode.", "access_mode")
-            elif mode.startswith("ReadWriteOnce") and len(set(pods_of(volume))) > 1:
+            elif mode.startswith("ReadWriteOnce") and len(pods) > 1:
                 yield volume.problem(
-                    f"access_mode is {mode}, but {' and '.join(pods_of(volume))} mount it. "
-                    + ("Set ReadWriteMany." if mode == "ReadWriteOncePod" else "They start only when they are on one node; ReadWriteMany has no such limit."),
+                    f"access_mode is {mode}, but {' and '.join(pods)} mount it: on two nodes one of them would stay Pending. "
+                    f"Give each a volume of its own, or set {_MANY}.",
                     "access_mode",
-                    warning=mode == "ReadWriteOnce",
+                )
+            elif mode.startswith("ReadWriteOnce") and (why := next((scaled[pod] for pod in pods if pod in scaled), "")):
+                yield volume.problem(f"access_mode is {mode}, but {why}: its pods would need one node, or stay Pending. Set {_MANY}.", "access_mode")
+
+
+def scaled_pods(host: Host) -> dict[str, str]:
+    """The pods that there is more than one of, and why."""
+    result = {}
+    for pod, variable in (("server", "immich_server"), ("machine-learning", "immich_machine_learning")):
+        replicas, most = host.get(f"{variable}_replicas", 1), (host.get(f"{variable}_autoscaling") or {}).get("max") or 1
+        if isinstance(most, int) and most > 1:
+            result[pod] = f"{variable}_autoscaling.max is {most}"
+        elif isinstance(replicas, int) and replicas > 1:
+            result[pod] = f"{variable}_replicas is {replicas}"
+        elif pod == "server" and host.get("immich_workers") == "split":
+            result[pod] = "immich_workers is split"
+    return result
+
+
+def one_node(inventory: Inventory) -> Iterator[Problem]:
+    """Folders of two nodes are in no pod together."""
+    for host in inventory.instances:
+        for first, second in combinations(list(host.list("immich_volumes")), 2):
+            nodes = [str((volume.get("host_path") or {}).get("node") or "") for volume in (first, second)]
+            both = [pod for pod in pods_of(first) if pod in pods_of(second)]
+            if all(nodes) and nodes[0] != nodes[1] and both:
+                yield second.problem(
+                    f"host_path.node is {nodes[1]}, and {first} is on {nodes[0]}, but {both[0]} mounts both: no node could take it. "
+                    "Put both folders on one node, or use nfs or a storage_class.",
+                    "host_path",
+                    "node",
+                )
+
+
+def no_foreign_group(inventory: Inventory) -> Iterator[Problem]:
+    """No patch brings in the fsGroup that is left out on purpose."""
+    for host in inventory.instances:
+        for volume in host.list("immich_volumes"):
+            owned = volume.get("existing_claim") or (volume.get("nfs") or {}).get("csi")
+            patched = sorted({group for pod in pods_of(volume) for group in fs_groups_of(host.values, pod)}) if host.sound("immich_patches") else []
+            if owned and patched and writes(host, volume):
+                yield volume.problem(
+                    f"a patch in immich_patches sets fsGroup {patched[0]} on a pod that mounts it, and the kubelet would change the group of every file in it. "
+                    "Use supplementalGroups in the patch, or set access: ro."
                 )
 
 
@@ -197,6 +245,20 @@ def access_matches(inventory: Inventory) -> Iterator[Problem]:
     for host, volume, export in _exported(inventory):
         if writes(host, volume) and export.item.get("access") == "ro":
             yield volume.problem(f"access is rw, but {export} is read-only. Set access: ro, or access: rw on the export.", "access")
+
+
+def read_only_export(inventory: Inventory) -> Iterator[Problem]:
+    """What Immich only reads is exported for reading, by a NAS that this collection sets up."""
+    writers = {(export.nas.name, export.item.get("name")) for host, volume, export in _exported(inventory) if writes(host, volume)}
+    seen = set()
+    for _host, volume, export in _exported(inventory):
+        one = export.nas.name, export.item.get("name")
+        if one in writers | seen or export.item.get("access", "rw") != "rw" or nas.provider_of(export.nas.values) == "none":
+            continue
+        seen.add(one)
+        yield volume.problem(
+            f"access is ro, but {export} lets every client write. Set access: ro on the export, too, unless somebody else writes there by NFS.", warning=True
+        )
 
 
 def owner_matches(inventory: Inventory) -> Iterator[Problem]:
@@ -329,4 +391,20 @@ def _exported(inventory: Inventory) -> Iterator[tuple[Host, Item, Export]]:
                 yield host, volume, export
 
 
-RULES = (one_backend, needs, mounted_hard, access_modes, known_exports, known_subpaths, access_matches, owner_matches, mounts, media, not_shared, unique_names)
+RULES = (
+    one_backend,
+    needs,
+    mounted_hard,
+    access_modes,
+    one_node,
+    no_foreign_group,
+    known_exports,
+    known_subpaths,
+    access_matches,
+    read_only_export,
+    owner_matches,
+    mounts,
+    media,
+    not_shared,
+    unique_names,
+)
