@@ -63,6 +63,10 @@ options:
     description: Whether to set the brake when a scan trashed more than it may.
     type: bool
     default: true
+  in_quiet_hours:
+    description: Whether to scan although these are the C(quiet_hours) of a library. Check mode only says that they are.
+    type: bool
+    default: false
   timezone:
     description: Time zone of quiet hours, and of the names of backups where the server does not tell it.
     type: str
@@ -165,6 +169,7 @@ SPEC: dict[str, Any] = {
     "media": {"type": "str"},
     "accept": {"type": "dict", "default": {}},
     "brake": {"type": "bool", "default": True},
+    "in_quiet_hours": {"type": "bool", "default": False},
     "timezone": {"type": "str", "default": "UTC"},
 }
 GOOD = ("planned", "scanned", "later")
@@ -212,7 +217,7 @@ def logged_in(module: ImmichModule, api: Client) -> bool:
 
 def told(given: dict[str, Any]) -> tuple[Config, list[Limits]]:
     """Read the options: what holds for all libraries, and those to scan now with their limits."""
-    names = ("memory", "view", "folders", "accept", "brake", "timezone")
+    names = ("memory", "view", "folders", "accept", "brake", "timezone", "in_quiet_hours")
     try:
         config = Config(**{name: given[name] for name in names}, sentinels=tuple(given["sentinels"]), media=given["media"] or "")
         every = libraries(given["libraries"])

@@ -26,7 +26,7 @@ from .manifest import Damaged
 from .report import EXIT_CODES, Report
 from .run import Guard
 from .shared import Files, in_cluster
-from .signals import Webhook, metrics, worth_telling
+from .signals import Pushgateway, Webhook, metrics, worth_telling
 from .state import Busy
 from .views import view_of
 from .zipped import archive
@@ -42,7 +42,7 @@ exit codes:
   7  the scan trashed more than it may; the brake could NOT be set
 """
 _CONNECTION = {"url": None, "ca_cert": None, "validate_certs": True, "timeout": 30, "api_key_file": None, "wait": 3600, "libraries": ()}
-_CONNECTION |= {"configmap": None, "webhook": None, "metrics": None}
+_CONNECTION |= {"configmap": None, "webhook": None, "metrics": None, "pushgateway": None}
 _WAIT_S, _LONGEST_S = 1.0, 15.0
 
 
@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, help="JSON file that says which server, which libraries and which limits (docs/safety.md)")
     parser.add_argument("--library", action="append", help="only this library of the config")
     parser.add_argument("--accept", action="append", default=[], metavar="NAME=NUMBER", help="let through once what the refusal counted")
+    parser.add_argument("--in-quiet-hours", action="store_true", help="scan although these are quiet hours")
     parser.add_argument("--to", type=Path, help="where pack writes")
     given = parser.parse_args(arguments)
     if given.command == "pack":
@@ -80,9 +81,10 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
     if not connection["url"] or not settings.get("memory"):
         raise ConfigError("url and memory are needed: the server, and a folder that the guard may write to.")
     config = Config(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items() if name not in _CONNECTION})
-    config = replace(config, accept={**config.accept, **dict(map(_accepted, given.accept))})
+    config = replace(config, accept={**config.accept, **dict(map(_accepted, given.accept))}, in_quiet_hours=config.in_quiet_hours or given.in_quiet_hours)
     limits = libraries(connection["libraries"])
     webhook = Webhook.read(connection["webhook"]) if connection["webhook"] else None
+    gateway = Pushgateway.read(connection["pushgateway"]) if connection["pushgateway"] else None
     if given.library:
         limits = [entry for entry in limits if entry.name in given.library]
     check = command in ("plan", "paths")
@@ -99,6 +101,8 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
             code = _brake(api, guard, command) if command in ("brake", "release") else _scan(guard, limits, connection["wait"], webhook, before)
             if connection["metrics"]:
                 _measure(guard, Path(connection["metrics"]))
+            if gateway:
+                _push(guard, gateway)
             return code
     except Busy as reason:
         _tell(f"Put off: {reason}.")
@@ -127,7 +131,8 @@ def _accepted(text: str) -> tuple[str, int]:
 def _client(connection: Mapping[str, Any], *, read_only: bool) -> Client:
     transport = HttpTransport(connection["url"], ca_cert=connection["ca_cert"], validate_certs=connection["validate_certs"])
     path = connection["api_key_file"]
-    key = Path(path).read_text(encoding="utf-8").strip() if path else os.environ.get("IMMICH_API_KEY")
+    # systemd says in the environment where it has put a credential
+    key = Path(os.path.expandvars(path)).read_text(encoding="utf-8").strip() if path else os.environ.get("IMMICH_API_KEY")
     return Client(transport, api_key=key, read_only=read_only, timeout=connection["timeout"])
 
 
@@ -175,6 +180,14 @@ def _measure(guard: Guard, file: Path) -> None:
         Files(file.parent).write(file.name, text)
     except (ImmichError, OSError) as error:
         _tell(f"  The metrics could not be written: {error}", to=sys.stderr)
+
+
+def _push(guard: Guard, gateway: Pushgateway) -> None:
+    """Hand the metrics over; one that does not take them changes nothing either."""
+    try:
+        gateway.push(metrics(guard.state.records(), braked=guard.state.brake() is not None))
+    except (TransportError, ImmichError, OSError) as error:
+        _tell(f"  The metrics could not be pushed: {error}", to=sys.stderr)
 
 
 def _say(report: Any) -> int:

@@ -56,10 +56,16 @@ class Checks:
         # identifier and e-mail address of the owner, by name and owner as they are wanted
         self._known: dict[tuple[str, str], tuple[str, str]] = {}
 
-    def hour(self, limits: Limits) -> None:
-        """Keep the quiet hours."""
-        if limits.quiet_hours and limits.quiet_hours.covers(self._now().astimezone(backups.zone(self._config.timezone)).time()):
-            raise Later(f"these are its quiet hours (until {limits.quiet_hours.ends:%H:%M}).")
+    def hour(self, limits: Limits, report: Report) -> None:
+        """Keep the quiet hours; who only looks is told of them."""
+        now = self._now().astimezone(backups.zone(self._config.timezone)).time()
+        covering = [quiet for quiet in limits.quiet_hours if quiet.covers(now)]
+        if not covering or self._config.in_quiet_hours:
+            return
+        until = f"these are its quiet hours, until {covering[0].ends:%H:%M} ({self._config.timezone})."
+        if not self._check_mode:
+            raise Later(f"{until} To scan all the same: -e immich_scan_in_quiet_hours=true (or --in-quiet-hours).")
+        report.notes.append(f"It would be put off now: {until}")
 
     def queue(self) -> int:
         """See that the server is free; return how many jobs failed before."""

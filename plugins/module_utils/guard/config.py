@@ -56,14 +56,19 @@ class Quiet:
         return now >= self.begins or now < self.ends
 
 
-def _quiet(text: object) -> Quiet | None:
-    if not text:
-        return None
-    try:
-        begins, ends = (datetime.time.fromisoformat(part) for part in str(text).split("-"))
-    except ValueError:
-        raise ConfigError(f"quiet_hours is {text!r}; write when they begin and end, such as 22:00-06:00.") from None
-    return Quiet(begins, ends)
+def quiet(option: str, given: object) -> tuple[Quiet, ...]:
+    """Read hours such as 22:00-06:00, or a list of them; an hour is one of the clock on the wall, in summer and in winter."""
+    hours = []
+    for text in given if isinstance(given, list | tuple) else [given] if given else []:
+        match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", str(text), re.ASCII)
+        try:
+            begins, ends = (datetime.time.fromisoformat(part) for part in match.groups()) if match else (None, None)
+        except ValueError:
+            begins = ends = None
+        if begins is None or begins == ends:
+            raise ConfigError(f"{option} is {text!r}; write when they begin and end, such as 22:00-06:00.")
+        hours.append(Quiet(begins, ends))
+    return tuple(hours)
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Limits:
     min_files: int = 0
     max_age_of_backup: int = 0
     settle: int = 0
-    quiet_hours: Quiet | None = None
+    quiet_hours: tuple[Quiet, ...] = ()
 
     @classmethod
     def read(cls, entry: Mapping[str, Any]) -> Limits:
@@ -97,7 +102,7 @@ class Limits:
             min_files=files,
             max_age_of_backup=seconds("max_age_of_backup", scan.get("max_age_of_backup", 0)),
             settle=seconds("settle", scan.get("settle", 0)),
-            quiet_hours=_quiet(scan.get("quiet_hours")),
+            quiet_hours=quiet("quiet_hours", scan.get("quiet_hours")),
         )
 
 
@@ -123,6 +128,8 @@ class Config:
     accept: Mapping[str, int] = field(default_factory=dict)
     brake: bool = True
     timezone: str = "UTC"
+    # somebody wants the scan now
+    in_quiet_hours: bool = False
 
     def __post_init__(self) -> None:
         if self.view not in VIEWS:

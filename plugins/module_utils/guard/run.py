@@ -78,7 +78,7 @@ class Guard:
         return begun or self._ended(report, report.outcome, report.message)
 
     def _begin(self, limits: Limits, report: Report) -> dict[str, Any] | None:
-        self.checks.hour(limits)
+        self.checks.hour(limits, report)
         failed = self.checks.queue()
         library = self.checks.find(limits, report)
         total = statistics(self._api, library["id"])["total"]

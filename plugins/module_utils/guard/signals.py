@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells others what came of a run: a webhook when somebody has to look, and a file of metrics for node_exporter's textfile collector."""
+"""Tells others what came of a run: a webhook when somebody has to look, and metrics, in a file for node_exporter's textfile collector or to a Pushgateway."""
 
 from __future__ import annotations
 
 import datetime
 import json
+import os
 import urllib.parse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Webhook:
         path, body = payload(self.kind, parts.path, report)
         headers = {"content-type": "application/json"}
         if self.token_file:
-            token = Path(self.token_file).read_text(encoding="utf-8").strip()
+            token = Path(os.path.expandvars(self.token_file)).read_text(encoding="utf-8").strip()
             headers |= {"x-gotify-key": token} if self.kind == "gotify" else {"authorization": f"Bearer {token}"}
         transport = HttpTransport(f"{parts.scheme}://{parts.netloc}")
         try:
@@ -62,6 +63,32 @@ class Webhook:
             transport.close()
         if not 200 <= answer.status < 300:
             raise TransportError(f"it answered {answer.status}", sent=True, advice="check its address and its token")
+
+
+@dataclass(frozen=True)
+class Pushgateway:
+    """Where metrics are pushed to: the address with the job and its labels, all of whose metrics are replaced."""
+
+    url: str
+
+    @classmethod
+    def read(cls, given: object) -> Pushgateway:
+        """Read the config's `pushgateway`."""
+        parts = urllib.parse.urlsplit(given if isinstance(given, str) else "")
+        if parts.scheme not in ("http", "https") or not parts.hostname or "/metrics/job/" not in parts.path:
+            raise ConfigError(f"pushgateway is {given!r}; write its address with the job, such as https://push.example.net/metrics/job/immich_guard.")
+        return cls(str(given))
+
+    def push(self, text: str) -> None:
+        """Put the metrics in the place of those of before; raises TransportError or OSError."""
+        parts = urllib.parse.urlsplit(self.url)
+        transport = HttpTransport(f"{parts.scheme}://{parts.netloc}")
+        try:
+            answer = transport.send("PUT", parts.path, {"content-type": "text/plain; version=0.0.4; charset=utf-8"}, text.encode(), _TIMEOUT_S)
+        finally:
+            transport.close()
+        if not 200 <= answer.status < 300:
+            raise TransportError(f"it answered {answer.status}", sent=True, advice="check its address")
 
 
 def payload(kind: str, path: str, report: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

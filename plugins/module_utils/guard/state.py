@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import fcntl
 import json
 import os
@@ -70,17 +71,15 @@ class State:
         self._files.write(f"{self._of(library_id).name}/last.json", json.dumps(facts, indent=2))
 
     def brake(self) -> dict[str, Any] | None:
-        """What the brake changed; None while it is not set."""
-        text = self._shared.read("brake.json")
-        memory = _object(text)
-        if memory is None and text is not None:
-            where = self._shared.place("brake.json")
-            raise ImmichError(f"{where}, which says what the brake changed, cannot be read; put the settings back by hand, then remove it.")
-        return memory
+        """What the brake changed; None while it is not set. One that was set before there was a shared memory is still in the folder, and counts."""
+        shared = _brake_of(self._shared)
+        return shared if self._shared is self._files else both(_brake_of(self._files), shared)
 
     def set_brake(self, facts: Mapping[str, Any] | None) -> None:
         """Remember what the brake changes, or that it is released."""
         self._shared.write("brake.json", None if facts is None else json.dumps(facts, indent=2))
+        if self._shared is not self._files:
+            self._files.write("brake.json", None)
 
     def record(self, entry: Mapping[str, Any]) -> None:
         """Add what a run did; the oldest are forgotten."""
@@ -97,6 +96,22 @@ class State:
         if not re.fullmatch(r"[\w-]+", library_id, re.ASCII):
             raise ValueError(f"{library_id!r} is no identifier of a library")
         return self.folder / library_id
+
+
+def both(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What two memories know of one brake: the older one has seen the settings as they were before."""
+    if not one or not other:
+        return dict(one or other or {}) or None
+    old, new = sorted((one, other), key=lambda memory: datetime.datetime.fromisoformat(memory["since"]))
+    return {**new, **old, "settings": {**new["settings"], **old["settings"]}}
+
+
+def _brake_of(store: Store) -> dict[str, Any] | None:
+    text = store.read("brake.json")
+    memory = _object(text)
+    if memory is None and text is not None:
+        raise ImmichError(f"{store.place('brake.json')}, which says what the brake changed, cannot be read; put the settings back by hand, then remove it.")
+    return memory
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import re
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.homelab.immich.plugins.module_utils.guard.checks import Checks, Later
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, ConfigError, Limits, allowed, libraries, seconds
+from ansible_collections.homelab.immich.plugins.module_utils.guard.report import Report
 
 
 @pytest.mark.parametrize(
@@ -33,9 +36,49 @@ def test_times(text: Any, number: int) -> None:
     [("22:00-06:00", ["22:00", "23:59", "00:00", "05:59"], ["06:00", "12:00", "21:59"]), ("08:00-10:00", ["08:00", "09:59"], ["07:59", "10:00", "23:00"])],
 )
 def test_quiet_hours_go_past_midnight(hours: str, quiet: list[str], loud: list[str]) -> None:
-    read = Limits.read({"name": "x", "scan": {"quiet_hours": hours}}).quiet_hours
-    assert read and all(read.covers(datetime.time.fromisoformat(time)) for time in quiet)
+    [read] = Limits.read({"name": "x", "scan": {"quiet_hours": hours}}).quiet_hours
+    assert all(read.covers(datetime.time.fromisoformat(time)) for time in quiet)
     assert not any(read.covers(datetime.time.fromisoformat(time)) for time in loud)
+
+
+def test_quiet_hours_can_be_several() -> None:
+    assert len(Limits.read({"name": "x", "scan": {"quiet_hours": ["22:00-06:00", "12:00-13:30"]}}).quiet_hours) == 2
+
+
+@pytest.mark.parametrize("hours", ["at night", "22-6", "22:00-22:00", "22:00-25:00", ["22:00-06:00", 7], {"begin": "22:00"}])
+def test_quiet_hours_that_cannot_be(hours: Any) -> None:
+    with pytest.raises(ConfigError, match="write when they begin and end, such as 22:00-06:00"):
+        Limits.read({"name": "x", "scan": {"quiet_hours": hours}})
+
+
+@pytest.mark.parametrize(
+    ("now", "is_quiet"),
+    [
+        ("2026-03-28T05:30:00+00:00", True),  # 06:30 in winter
+        ("2026-03-29T04:30:00+00:00", True),  # 06:30 in summer, which began two hours ago
+        ("2026-03-29T05:30:00+00:00", False),  # 07:30 in summer; it was 06:30 the day before
+        ("2026-10-25T05:30:00+00:00", True),  # 06:30 in winter again
+        ("2026-10-25T00:30:00+00:00", True),  # 02:30 for the first time
+        ("2026-10-25T01:30:00+00:00", True),  # and for the second
+        ("2026-07-01T19:59:00+00:00", False),
+        ("2026-07-01T20:00:00+00:00", True),  # 22:00
+    ],
+)
+def test_quiet_hours_are_those_of_the_clock_on_the_wall_in_summer_and_in_winter(now: str, is_quiet: bool) -> None:
+    limits = Limits.read({"name": "x", "scan": {"quiet_hours": "22:00-07:00"}})
+    moment = datetime.datetime.fromisoformat(now)
+    config = Config(memory="/m", timezone="Europe/Amsterdam")
+    looking, scanning = (Checks(None, None, config, [limits], None, now=lambda: moment, check_mode=check, record=print) for check in (True, False))  # type: ignore[arg-type]
+    report = Report("x", "")
+    if is_quiet:
+        with pytest.raises(Later, match=r"until 07:00 \(Europe/Amsterdam\).*immich_scan_in_quiet_hours"):
+            scanning.hour(limits, report)
+    else:
+        scanning.hour(limits, report)
+    looking.hour(limits, report)
+    assert bool(report.notes) is is_quiet  # who only looks sees the plan all the same
+    now_all_the_same = dataclasses.replace(config, in_quiet_hours=True)
+    Checks(None, None, now_all_the_same, [limits], None, now=lambda: moment, check_mode=False, record=print).hour(limits, report)  # type: ignore[arg-type]
 
 
 def test_an_entry_of_the_inventory_is_read_as_it_is() -> None:

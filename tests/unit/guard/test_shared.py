@@ -177,3 +177,34 @@ def test_an_api_that_is_away_is_waited_for_as_the_server_is(tmp_path: Path, acco
 def test_outside_of_a_pod_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(ImmichError, match="does not run in a pod"):
         shared.in_cluster("immich-guard-memory", tmp_path / "none", {})
+
+
+EARLIER = {"since": "2026-11-01T03:00:00+00:00", "why": "NAS", "settings": {"library.scan.enabled": {"before": True, "set": False}}}
+
+
+def test_a_brake_of_before_there_was_a_shared_memory_moves_into_it_and_is_never_lost(cluster: Cluster, tmp_path: Path) -> None:
+    State(str(tmp_path / "control")).set_brake(EARLIER)
+    state = State(str(tmp_path / "control"), ConfigMap(cluster.call, "immich", "immich-guard-memory"))
+    assert state.brake() == EARLIER and (tmp_path / "control" / "brake.json").exists()  # who only reads moves nothing
+    cluster.refuse = {"PUT": 500}
+    with pytest.raises(ImmichError):
+        state.set_brake(state.brake())
+    assert State(str(tmp_path / "control")).brake() == EARLIER  # not before it has arrived
+    cluster.refuse = {}
+    state.set_brake(state.brake())
+    assert not (tmp_path / "control" / "brake.json").exists()
+    assert State(str(tmp_path / "pod"), ConfigMap(cluster.call, "immich", "immich-guard-memory")).brake() == EARLIER
+    state.set_brake(None)
+    assert state.brake() is None
+
+
+def test_of_two_brakes_the_older_one_has_seen_the_settings_as_they_were(states: tuple[State, State], tmp_path: Path) -> None:
+    """The one that was set later has seen those of the first."""
+    changed = {"library.scan.enabled": {"before": False, "set": False}, "x": {"before": 1, "set": 2}}
+    later = {"since": "2026-11-02T03:00:00+00:00", "why": "again", "settings": changed}
+    states[0].set_brake(later)
+    State(str(tmp_path / "control")).set_brake(EARLIER)
+    brake = states[1].brake()
+    assert brake is not None and brake["settings"] == {**EARLIER["settings"], "x": {"before": 1, "set": 2}} and brake["why"] == "NAS"
+    states[1].set_brake(None)
+    assert states[0].brake() is None and states[1].brake() is None

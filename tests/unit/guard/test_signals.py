@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.guard import __main__ as command
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError
-from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Webhook, metrics, payload, worth_telling
+from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Pushgateway, Webhook, metrics, payload, worth_telling
 from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
 from ansible_collections.homelab.immich.plugins.module_utils.immich.transport import HttpTransport, TransportError
 from ansible_collections.homelab.immich.rehearsal.immich.testing import Server
@@ -42,11 +42,14 @@ def receiver() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            content = self.rfile.read(int(self.headers["content-length"]))
+            body = json.loads(content) if self.command == "POST" else content.decode()
             here.told.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(here.status)
             self.send_header("content-length", "0")
             self.end_headers()
+
+        do_PUT = do_POST
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -138,9 +141,42 @@ def test_metrics_say_when_what_and_how_many() -> None:
     assert f'immich_guard_outcome{{{nas},outcome="refused"}} 1\n' in text and f'immich_guard_outcome{{{nas},outcome="scanned"}} 0\n' in text
     assert f"immich_guard_trashed_assets{{{nas}}} 0\n" in text and "immich_guard_brake_set 1\n" in text
     assert r'{library="a \"b\"\\c\nd",' in text
-    sample = re.compile(r'immich_guard_\w+(\{(\w+="([^"\\\n]|\\.)*",?)+\})? \d+(\.\d+)?')
-    assert all(line.startswith("# ") or sample.fullmatch(line) for line in text.splitlines())
+    assert_metrics(text)
     assert "immich_guard_brake_set 0\n" in metrics([], braked=False)
+
+
+def assert_metrics(text: str) -> None:
+    """The text format of Prometheus, version 0.0.4: each family once, with its type before its samples, no sample twice, a line feed at the end."""
+    assert text.endswith("\n") and not text.endswith("\n\n")
+    sample = re.compile(r'(immich_guard_\w+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? \d+(?:\.\d+)?')
+    types, seen, family = set(), set(), ""
+    for line in text[:-1].split("\n"):
+        if line.startswith("# TYPE "):
+            _hash, _type, family, kind = line.split(" ")
+            assert family not in types and kind == "gauge"
+            types.add(family)
+        elif not line.startswith("# HELP "):
+            match = sample.fullmatch(line)
+            assert match and match[1] == family and match.group(1, 2) not in seen, line
+            seen.add(match.group(1, 2))
+
+
+def test_metrics_are_pushed(receiver: Receiver) -> None:
+    text = metrics([REFUSED, REFUSED | {"library": 'a "b"\\c\nd'}], braked=True)
+    Pushgateway.read(f"{receiver.url}/sub/metrics/job/immich_guard/instance/photos").push(text)
+    [(path, headers, body)] = receiver.told
+    assert path == "/sub/metrics/job/immich_guard/instance/photos" and headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert body == text
+    assert_metrics(body)
+    receiver.status = 400
+    with pytest.raises(TransportError, match="it answered 400"):
+        Pushgateway.read(f"{receiver.url}/metrics/job/x").push(text)
+
+
+@pytest.mark.parametrize("given", ["https://push.example.net", "push.example.net/metrics/job/x", 7, "ftp://push.example.net/metrics/job/x"])
+def test_a_pushgateway_that_cannot_be(given: object) -> None:
+    with pytest.raises(ConfigError, match="write its address with the job"):
+        Pushgateway.read(given)
 
 
 @pytest.fixture
@@ -200,3 +236,14 @@ def test_a_receiver_that_is_away_changes_nothing(guard: Any, receiver: Receiver,
     assert guard() == 4
     said = capsys.readouterr().err
     assert "The webhook could not be told: it answered 500" in said and "The metrics could not be written" in said
+
+
+def test_the_command_pushes_its_metrics(guard: Any, receiver: Receiver, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "guard.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"webhook": None, "pushgateway": f"{receiver.url}/metrics/job/immich_guard"}))
+    assert guard() == 0
+    [(_path, _headers, body)] = receiver.told
+    assert 'outcome="scanned"} 1' in body
+    assert_metrics(body)
+    receiver.status = 500
+    assert guard() == 0 and "The metrics could not be pushed: it answered 500" in capsys.readouterr().err

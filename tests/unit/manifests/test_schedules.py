@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, libraries
-from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Webhook
+from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Pushgateway, Webhook
 from ansible_collections.homelab.immich.plugins.plugin_utils.schedules import job_name
 
 Render = Callable[..., Any]
@@ -196,3 +196,15 @@ def test_where_the_memory_is(render: Render) -> None:
     assert storage() == "longhorn"  # that of the database
     assert storage(immich_guard_storage_class="local-path") == "local-path"
     assert storage(immich_database_storage_class="") is None
+
+
+def test_metrics_are_pushed_under_the_name_of_the_instance(render: Render) -> None:
+    objects = render("schedules", immich_guard_pushgateway="http://pushgateway.monitoring.svc:9091/")
+    address = Pushgateway.read(config(objects)["pushgateway"]).url
+    assert address == "http://pushgateway.monitoring.svc:9091/metrics/job/immich_guard/instance/photos"
+    assert {port["port"] for rule in objects.one("NetworkPolicy", "immich-guard")["spec"]["egress"] for port in rule["ports"]} == {2283, 53, 443, 6443, 9091}
+
+
+def test_quiet_hours_go_to_the_guard(render: Render) -> None:
+    told = config(render("schedules", immich_libraries=[library(scan={"schedule": "0 * * * *", "quiet_hours": ["22:00-07:00"]})]))
+    assert libraries(told["libraries"])[0].quiet_hours and told["timezone"] == "Europe/Amsterdam"

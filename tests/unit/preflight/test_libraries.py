@@ -172,3 +172,11 @@ def test_the_guard_is_told_of_a_library_that_is_not_there(homelab: Homelab) -> N
         "immich_scan_only names NAS photo, and immich_libraries has NAS photos. Did you mean NAS photos?",
         "immich_scan_accept for NAS photos is many. Write the number that the refusal named.",
     ]
+
+
+def test_quiet_hours_that_are_none(homelab: Homelab) -> None:
+    homelab.library["scan"]["quiet_hours"] = ["22:00-07:00", "12:00-13:00"]
+    assert homelab.errors() == []
+    homelab.library["scan"]["quiet_hours"] = "22-7"
+    expected = "immich_libraries[0] (NAS photos): scan.quiet_hours is '22-7'. Write when they begin and end, such as 22:00-06:00."
+    assert homelab.errors() == [expected]

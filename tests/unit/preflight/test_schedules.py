@@ -99,3 +99,12 @@ def test_a_webhook_that_is_no_address(homelab: Homelab) -> None:
         "of ntfy it ends with the topic."
     )
     assert homelab.errors() == [expected]
+
+
+def test_a_pushgateway_that_is_no_address(homelab: Homelab) -> None:
+    homelab.photos["immich_guard_pushgateway"] = "http://pushgateway.monitoring.svc:9091/"
+    assert homelab.errors() == []
+    homelab.photos["immich_guard_pushgateway"] = "pushgateway:9091"
+    assert homelab.errors() == [
+        "immich_guard_pushgateway is pushgateway:9091. Write its address without the job, such as http://pushgateway.monitoring.svc:9091."
+    ]

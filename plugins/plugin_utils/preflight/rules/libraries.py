@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError, seconds
+from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError, quiet, seconds
 
 from ..model import Host, Inventory, Item, Problem, did_you_mean, listed
 from .volumes import folder_of, media_location, media_volume, parts, server_volumes, within
@@ -114,6 +114,10 @@ def guard(inventory: Inventory) -> Iterator[Problem]:
                     seconds(f"scan.{option}", (library.get("scan") or {}).get(option, "0"))
                 except ConfigError as error:
                     yield library.problem(str(error).replace("; write", ". Write"), "scan", option)
+            try:
+                quiet("scan.quiet_hours", (library.get("scan") or {}).get("quiet_hours"))
+            except ConfigError as error:
+                yield library.problem(str(error).replace("; write", ". Write"), "scan", "quiet_hours")
         for variable in ("immich_scan_only", "immich_scan_accept"):
             for name in host.get(variable) or ():
                 if name not in names and host.sound("immich_libraries"):

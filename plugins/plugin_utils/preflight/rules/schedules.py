@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError
 from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Webhook
@@ -64,6 +65,16 @@ def webhooks(inventory: Inventory) -> Iterator[Problem]:
                 Webhook.read({"kind": hook["kind"], "url": hook["url"]})
             except ConfigError as error:
                 yield Problem(host.name, f"immich_guard_webhook.url is {hook['url']}: {error}", ("immich_guard_webhook", "url"))
+
+
+def pushgateways(inventory: Inventory) -> Iterator[Problem]:
+    """Where the guard pushes its metrics to."""
+    for host in inventory.instances:
+        address = str(host.get("immich_guard_pushgateway", ""))
+        parts = urlsplit(address)
+        if address and (parts.scheme not in ("http", "https") or not parts.hostname or "/metrics/job/" in parts.path or parts.query):
+            text = f"immich_guard_pushgateway is {address}. Write its address without the job, such as http://pushgateway.monitoring.svc:9091."
+            yield Problem(host.name, text, ("immich_guard_pushgateway",))
 
 
 def backups(inventory: Inventory) -> Iterator[Problem]:
@@ -137,4 +148,4 @@ def _words(count: int) -> str:
     return {5: "five", 6: "six"}[count]
 
 
-RULES = (scans, scans_can_look, webhooks, backups, snapshots)
+RULES = (scans, scans_can_look, webhooks, pushgateways, backups, snapshots)
