@@ -151,8 +151,9 @@ def test_a_drift_in_a_library_is_put_right_and_shown(homelab):
 
 
 def test_the_last_library_that_leaves_the_inventory_is_named(homelab):
-    run = homelab.play("--check", "-e", json.dumps({"immich_libraries": []}))
-    assert "library NAS photos of admin@example.net, not in the inventory" in run.output and run.total("changed") == 0
+    run = homelab.play("--check", "--diff", "-e", json.dumps({"immich_libraries": []}))
+    assert "library NAS photos of admin@example.net, not in the inventory" in run.output
+    assert run.total("changed") == 1 and "CronJob" in run.output  # only its timer would go
 
 
 def test_a_drift_in_the_settings_is_put_right_and_shown(homelab):
