@@ -12,7 +12,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -189,6 +189,14 @@ class Server:
 
         self.run(run())
         self.wait()
+
+    def with_assets(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change the table of assets between two requests, by id: what people do in the web page and no endpoint here does."""
+
+        async def run() -> None:
+            change((await self.standin.server(self.instance)).db["assets"])
+
+        self.run(run())
 
     def close(self) -> None:
         self.run(self.runner.cleanup())

@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +34,7 @@ EMAIL, PASSWORD = "admin@example.net", "correct-horse-1"
 PHOTOS = 40
 FOLDERS = ("2022", "2023/summer", "2023/winter", "2024")
 CHILD = "2024"  # a dataset of its own below the export
+MOUNTS = ("/mnt/photos", "/mnt/pictures")  # the server has the same photos in two places; the library means the first
 LIMIT = 1  # 1% of 40, and a part of a photo counts as one
 
 
@@ -92,18 +94,7 @@ class Home:
 
     def guard(self, during: Callable[[Home], object] | None = None, *, check_mode: bool = False, gives_up: bool = False) -> Report:
         """Run the guard; `during` happens right after it started the scan. One that gives up waits for nothing."""
-        api = Client(HttpTransport(self.server.url), api_key=self.key, timeout=0.5, read_only=check_mode)
-        config = Config(
-            memory=str(self.memory),
-            view=self.view,
-            folders={"/mnt/photos": str(self.photos), "/data": str(self.photos.with_name("media"))},
-            sentinels=("/mnt/photos/.immich-guard/photos",),
-            media="/data",
-            accept=self.accept,
-        )
-        limits = Limits.read({"name": "NAS photos", "owner": EMAIL, "scan": self.limits})
-        now = datetime.datetime.now(datetime.UTC) + self.clock
-        guard = Guard(api, view_of(config, api), config, [limits], check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001), now=lambda: now)
+        guard, limits = self._guard(check_mode)
         with ExitStack() as stack:
             try:
                 stack.enter_context(guard.state.alone())
@@ -125,6 +116,27 @@ class Home:
                 assert time.monotonic() < ends, "the scan does not end"
                 time.sleep(0.002)
             return guard.finish(begun)
+
+    def watch(self) -> Report:
+        """The look of every hour."""
+        guard, limits = self._guard(False)
+        guard.learn()
+        return guard.watch(limits)
+
+    def _guard(self, check_mode: bool) -> tuple[Guard, Limits]:
+        api = Client(HttpTransport(self.server.url), api_key=self.key, timeout=0.5, read_only=check_mode)
+        config = Config(
+            memory=str(self.memory),
+            view=self.view,
+            folders={path: str(self.photos) for path in MOUNTS} | {"/data": str(self.photos.with_name("media"))},
+            sentinels=("/mnt/photos/.immich-guard/photos",),
+            media="/data",
+            accept=self.accept,
+        )
+        limits = Limits.read({"name": "NAS photos", "owner": EMAIL, "scan": self.limits})
+        now = datetime.datetime.now(datetime.UTC) + self.clock
+        guard = Guard(api, view_of(config, api), config, [limits], check_mode=check_mode, sleep=lambda seconds: time.sleep(0.001), now=lambda: now)
+        return guard, limits
 
     def hours_later(self) -> None:
         """A proxy works again, and the server has done what it had to do."""
@@ -165,6 +177,26 @@ class Home:
     def scan_by_hand(self) -> None:
         self.admin.post(f"/libraries/{self.library}/scan", doing="scan")
         self.server.wait()
+
+    def throw_away(self, number: int) -> None:
+        """Uploads that somebody put into the trash: no library has them."""
+
+        def put(assets: dict[str, Any]) -> None:
+            for _ in range(number):
+                name, now = str(uuid.uuid4()), datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+                assets[name] = {"id": name, "libraryId": None, "ownerId": self.owner, "path": f"/data/upload/{name}.jpg", "type": "IMAGE", "size": 7,
+                                "modified": now, "createdAt": now, "status": "trashed", "isExternal": False, "isOffline": False, "deletedAt": now}
+
+        self.server.with_assets(put)
+
+    def empty_trash(self) -> None:
+        """What a person does in the web page."""
+
+        def empty(assets: dict[str, Any]) -> None:
+            for name in [name for name, asset in assets.items() if asset["status"] == "trashed"]:
+                del assets[name]
+
+        self.server.with_assets(empty)
 
     # -- what happens to the photos
 
@@ -212,7 +244,7 @@ def make_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     def make(version: str, view: str) -> Home:
         photos = tmp_path / "photos"
         make_photos(photos)
-        server = Server(version, {"/mnt/photos": photos}, tmp_path, job_seconds=0.002)
+        server = Server(version, dict.fromkeys(MOUNTS, photos), tmp_path, job_seconds=0.002)
         servers.append(server)
         return Home(server, photos, Disk(monkeypatch), tmp_path / "memory", view)
 

@@ -81,7 +81,7 @@ def objects(inventory: str) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
 def text(items: list[dict[str, Any]]) -> str:
     """Write objects as one YAML file, without programs."""
     items = [item | {"binaryData": dict.fromkeys(item["binaryData"], "(a program)")} if "binaryData" in item else item for item in items]
-    return yaml.dump_all(items, Dumper=Dumper, sort_keys=False, explicit_start=True, width=160, allow_unicode=True)
+    return yaml.dump_all(items, Dumper=Dumper, sort_keys=False, explicit_start=True, width=120, allow_unicode=True)
 
 
 def render(inventory: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -50,9 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; return how the process ends."""
     parser = argparse.ArgumentParser(prog="guard", description="Scan external libraries of Immich without losing one.", epilog=_CODES,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", nargs="?", default="scan", choices=("scan", "plan", "paths", "brake", "release", "pack"),
+    parser.add_argument("command", nargs="?", default="scan", choices=("scan", "plan", "paths", "watch", "brake", "release", "pack"),
                         help="scan (the default); plan: say what a scan would do; paths: the same by file, + new, - removed, ! not readable; "
-                             "brake, release: by hand; pack: write this program as one file, which any Python 3.11 runs")
+                             "watch: scan nothing, and brake when others scanned too much away; brake, release: by hand; "
+                             "pack: write this program as one file, which any Python 3.11 runs")
     parser.add_argument("--config", type=Path, help="JSON file that says which server, which libraries and which limits (docs/safety.md)")
     parser.add_argument("--library", action="append", help="only this library of the config")
     parser.add_argument("--accept", action="append", default=[], metavar="NAME=NUMBER", help="let through once what the refusal counted")
@@ -98,7 +100,13 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
             return _look(guard, limits, by_path=command == "paths")
         with guard.state.alone():
             before = guard.state.records() if webhook else []
-            code = _brake(api, guard, command) if command in ("brake", "release") else _scan(guard, limits, connection["wait"], webhook, before)
+            if command in ("brake", "release"):
+                code = _brake(api, guard, command)
+            else:
+                look = guard.watch if command == "watch" else partial(_scanned, guard, connection["wait"])
+                code = _scan(look, limits, webhook, before)
+                # the next look is soon
+                code = 0 if (command, code) == ("watch", EXIT_CODES["later"]) else code
             if connection["metrics"]:
                 _measure(guard, Path(connection["metrics"]))
             if gateway:
@@ -106,10 +114,10 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
             return code
     except Busy as reason:
         _tell(f"Put off: {reason}.")
-        return EXIT_CODES["later"]
+        return 0 if command == "watch" else EXIT_CODES["later"]
     except (ImmichError, PlanErrors, Damaged) as error:
         _tell(str(error), to=sys.stderr)
-        if webhook and command == "scan":
+        if webhook and command in ("scan", "watch"):
             _send(webhook, Report(", ".join(entry.name for entry in limits), "", "failed", str(error)))
         return EXIT_CODES["failed"]
 
@@ -148,21 +156,26 @@ def _look(guard: Guard, limits: list[Limits], *, by_path: bool) -> int:
     return worst
 
 
-def _scan(guard: Guard, limits: list[Limits], wait: float, webhook: Webhook | None, records: list[dict[str, Any]]) -> int:
+def _scan(look: Callable[[Limits], Report], limits: list[Limits], webhook: Webhook | None, records: list[dict[str, Any]]) -> int:
     worst = 0
     for entry in limits:
-        report = guard.begin(entry)
-        if not isinstance(report, Report):
-            ends, pause = time.monotonic() + wait, _WAIT_S
-            while (left := guard.pending(report)) and time.monotonic() < ends:
-                _tell(f'  "{entry.name}": waiting for {left}')
-                time.sleep(pause)
-                pause = min(pause * 1.5, _LONGEST_S)
-            report = guard.finish(report, f"After {wait:g} s it still waits for {left}." if left else "")
+        report = look(entry)
         worst = max(worst, _say(report))
         if webhook and worth_telling(report.outcome, records, report.library, report.owner):
             _send(webhook, report)
     return worst
+
+
+def _scanned(guard: Guard, wait: float, entry: Limits) -> Report:
+    begun = guard.begin(entry)
+    if isinstance(begun, Report):
+        return begun
+    ends, pause = time.monotonic() + wait, _WAIT_S
+    while (left := guard.pending(begun)) and time.monotonic() < ends:
+        _tell(f'  "{entry.name}": waiting for {left}')
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_S)
+    return guard.finish(begun, f"After {wait:g} s it still waits for {left}." if left else "")
 
 
 def _send(webhook: Webhook, report: Report) -> None:

@@ -15,6 +15,7 @@ from .manifest import Plan
 EXIT_CODES = {
     "planned": 0,
     "scanned": 0,
+    "watched": 0,
     "later": 3,
     "refused": 4,
     "failed": 5,

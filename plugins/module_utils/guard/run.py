@@ -77,13 +77,44 @@ class Guard:
             return self._ended(report, "failed", f"Scan of {report.what} not started: {error}")
         return begun or self._ended(report, report.outcome, report.message)
 
+    def watch(self, limits: Limits) -> Report:
+        """Scan nothing: see what others have scanned since the last look, and brake if need be; see that the brake holds, and that the trash keeps."""
+        report = Report(limits.name, limits.owner)
+        try:
+            self.checks.queue()
+            library, before = self._counted(limits, report)
+            if self._scanned_by_others(library, limits, report):
+                return self._ended(report, report.outcome, report.message)
+            self._hold(report)
+            self.checks.trash(report)
+            last = self.state.last(library["id"]) or {}
+            # what people throw away between two looks is no loss; the import paths are those of the last good scan
+            facts = self._facts(library, before)
+            self.state.remember(library["id"], facts | {"import_paths": last.get("import_paths", facts["import_paths"])})
+        except Later as reason:
+            report.outcome, report.message = "later", f"Look at {report.what} put off: {reason}"
+            return report
+        except Refused as reason:
+            return self._ended(report, "refused", f"Look at {report.what}: {reason}")
+        except (ImmichError, PlanErrors, OSError) as error:
+            return self._ended(report, "failed", f"Look at {report.what} failed: {error}")
+        counts = f"{before['visible']:,} visible, {before['trashed']:,} in the trash of {report.owner}"
+        report.outcome, report.message = "watched", f"Look at {report.what}: nobody scanned too much away ({counts})."
+        # a look an hour would fill the records
+        return self._ended(report, report.outcome, report.message) if report.notes else report
+
+    def _counted(self, limits: Limits, report: Report) -> tuple[dict[str, Any], dict[str, int]]:
+        """The library, and what there is now of it and of its owner."""
+        library = self.checks.find(limits, report)
+        total = statistics(self._api, library["id"])["total"]
+        report.before = scans.counts(self._api, library["ownerId"]) | {"total": total}
+        return library, report.before
+
     def _begin(self, limits: Limits, report: Report) -> dict[str, Any] | None:
         self.checks.hour(limits, report)
         failed = self.checks.queue()
-        library = self.checks.find(limits, report)
-        total = statistics(self._api, library["id"])["total"]
-        before = scans.counts(self._api, library["ownerId"]) | {"total": total}
-        report.before = before
+        library, before = self._counted(limits, report)
+        total = before["total"]
         if self._scanned_by_others(library, limits, report):
             return None
         self._hold(report)
@@ -191,7 +222,8 @@ class Guard:
         new = max(0, after["total"] - before["total"])
         message = f"Scan of {report.what} done: {counted(new, 'new asset')}, {report.trashed:,} into the trash{back}."
         if memory := self._braked(report):
-            since = f", {memory['counts']['trashed']:,} of them from before" if memory.get("owner_id") == library["ownerId"] else ""
+            # somebody may have emptied the trash since
+            since = f", {min(memory['counts']['trashed'], after['trashed']):,} of them from before" if memory.get("owner_id") == library["ownerId"] else ""
             trash = f"{counted(after['trashed'], 'asset')} of {report.owner} {'is' if after['trashed'] == 1 else 'are'} in the trash{since}"
             report.notes.append(f"The brake is set since {memory['since']}; {trash}. When all is back, release it: {RELEASE}.")
         return self._ended(report, "scanned", message)

@@ -110,7 +110,7 @@ def worth_telling(outcome: str, records: Iterable[Mapping[str, Any]], library: s
     """Whether somebody has to look, or need not look any more. `records` are those before this run."""
     if outcome in BAD:
         return True
-    last = [entry["outcome"] for entry in records if (entry["library"], entry["owner"]) == (library, owner) and entry["outcome"] != "later"]
+    last = [entry["outcome"] for entry in records if (entry["library"], entry["owner"]) == (library, owner) and entry["outcome"] not in ("later", "watched")]
     return outcome == "scanned" and bool(last) and last[-1] in BAD
 
 
@@ -120,6 +120,8 @@ def metrics(records: Iterable[Mapping[str, Any]], *, braked: bool) -> str:
     good: dict[tuple[str, str], Mapping[str, Any]] = {}
     for entry in records:
         key = entry["library"], entry["owner"]
+        if entry["outcome"] == "watched":
+            continue
         last[key] = entry
         if entry["outcome"] == "scanned":
             good[key] = entry
@@ -131,7 +133,7 @@ def metrics(records: Iterable[Mapping[str, Any]], *, braked: bool) -> str:
 
     gauge("last_run_timestamp_seconds", "When the library was looked at last.", [(_labels(key), _time(entry)) for key, entry in last.items()])
     gauge("last_scan_timestamp_seconds", "When the library was scanned well last.", [(_labels(key), _time(entry)) for key, entry in good.items()])
-    outcomes = [outcome for outcome in EXIT_CODES if outcome != "planned"]
+    outcomes = [outcome for outcome in EXIT_CODES if outcome not in ("planned", "watched")]
     samples = [(_labels(key, outcome=outcome), float(entry["outcome"] == outcome)) for key, entry in last.items() for outcome in outcomes]
     gauge("outcome", "1 for what came of the last run, 0 for what did not.", samples)
     gauge("trashed_assets", "How many assets the last run found newly trashed.", [(_labels(key), entry["trashed"]) for key, entry in last.items()])

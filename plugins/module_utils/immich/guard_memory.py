@@ -44,7 +44,9 @@ def guarded_libraries(given: Mapping[str, Any]) -> list[str]:
         found = _cluster(given, "the CronJobs of the guard", True).list(client.Resource("batch/v1", "CronJob", "cronjobs", True), given["namespace"], labels)
     except (client.ApiError, client.Unreachable) as error:
         raise ImmichError(f"Could not see whether guards scan by the clock: {str(error).rstrip('.')}.") from error
-    return sorted((job["metadata"].get("annotations") or {}).get("homelab.immich/library", job["metadata"]["name"]) for job in found)
+    # one without a library only watches
+    named = ((job["metadata"].get("annotations") or {}).get("homelab.immich/library") for job in found)
+    return sorted(name for name in named if name)
 
 
 def _cluster(given: Mapping[str, Any], what: str, read_only: bool) -> Any:

@@ -49,6 +49,20 @@ def test_a_schedule_becomes_a_cronjob_in_the_zone_of_the_instance(render: Render
     assert rule["action"] == "FailJob" and rule["onExitCodes"]["values"] == [2, 4, 6, 7] and job["backoffLimit"] > 0
 
 
+def test_every_hour_a_cronjob_looks_whether_others_scanned_too_much_away(render: Render) -> None:
+    second = library(name="Films", import_paths=["/mnt/films"])
+    objects = render("schedules", immich_libraries=[NAS, second, library(name="By hand", scan={})], immich_scan_accept={"Films": 7})
+    job = objects.one("CronJob", "immich-scan-watch")
+    minute, *rest = job["spec"]["schedule"].split()
+    assert minute.isdecimal() and rest == ["*"] * 4 and job["spec"]["concurrencyPolicy"] == "Forbid"
+    assert "homelab.immich/library" not in job["metadata"].get("annotations", {})  # not one that scans
+    assert pod(objects, "immich-scan-watch")["containers"][0]["command"][-3:] == ["--config", "/guard/program/immich-scan-watch.json", "watch"]
+    assert set(mounts(objects, "immich-scan-watch")) == {"/guard/program", "/guard/key", "/guard/memory"}
+    told = config(objects, "immich-scan-watch")
+    assert [entry["name"] for entry in told["libraries"]] == ["NAS photos", "Films"] and told["accept"] == {"Films": 7}
+    assert told["memory"] == config(objects)["memory"] and told["configmap"] == config(objects)["configmap"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -184,7 +198,7 @@ def test_libraries_of_one_name_in_any_script(render: Render) -> None:
     entries = [library(), library(owner="family@example.net"), library(name="写真"), library(name="Über" * 30)]
     objects = render("schedules", immich_libraries=entries, immich_name="a-rather-long-name-of-an-instance")
     names = [item["metadata"]["name"] for item in objects if item["kind"] == "CronJob"]
-    assert len(set(names)) == 4 and all(len(name) <= 52 for name in names)
+    assert len(set(names)) == len(entries) + 1 and all(len(name) <= 52 for name in names)
     assert all(name.replace("-", "").isalnum() and name.isascii() and "--" not in name for name in names)
     assert len([item for item in objects if item["kind"] == "PersistentVolumeClaim"]) == 1  # one memory: two guards never work at once
 
