@@ -322,10 +322,14 @@ def test_what_runs_with_the_old_values_of_a_secret_that_is_made_anew_is_restarte
     result = ready.apply(ready.secret())  # as the data layer is applied, which the Deployment is no part of
     assert result["changes"] == check["changes"] == [f"created Secret {ready.namespace}/database", f"restarted Deployment {ready.namespace}/reader"]
     assert result["diff"] == check["diff"]
-    assert result["warnings"] == check["warnings"] == [
-        f"Secret {ready.namespace}/database: missing, so made anew with other values;"
-        f" Deployment {ready.namespace}/reader, which used the old ones, restart."
-    ]
+    assert (
+        result["warnings"]
+        == check["warnings"]
+        == [
+            f"Secret {ready.namespace}/database: missing, so made anew with other values;"
+            f" Deployment {ready.namespace}/reader, which used the old ones, restart."
+        ]
+    )
     assert [ready.live(item)["metadata"]["generation"] for item in objects[1:]] == [generations[0] + 1, generations[1]]
     assert ready.apply(*objects, wait=True)["changes"] == []
 
@@ -412,39 +416,134 @@ def test_a_released_volume_of_ours_is_given_back_to_its_claim(ready):
     assert ready.apply(volume_, claim)["changed"] is False
 
 
+def released(cluster):
+    """A volume whose claim is gone, and what the inventory wants now."""
+    volume_, claim = volume(cluster)
+    cluster.apply(volume_, claim, wait=True)
+    cluster.delete(claim)
+    cluster.until(lambda: cluster.live(volume_)["status"]["phase"] == "Released")
+    return volume_, claim
+
+
+def test_a_released_volume_of_another_instance_is_left_alone(ready):
+    volume_, claim = released(ready)
+    ready.edit(volume_, {"metadata": {"labels": {"homelab.immich/instance": "family"}}}, manager="somebody")
+    before = ready.live(volume_)
+    with pytest.raises(plan.Refused, match=r"belongs to another instance of this collection \(family\)"):
+        ready.apply(volume_, claim)
+    assert ready.live(volume_) == before and ready.live(claim) is None
+
+
+def test_a_released_volume_with_other_files_is_left_alone(ready):
+    volume_, claim = released(ready)
+    before = ready.live(volume_)
+    with pytest.raises(plan.Refused, match="nfs.path: /mnt/tank/immich -> /mnt/tank/other"):
+        ready.apply(*volume(ready, path="/mnt/tank/other"))
+    assert ready.live(volume_) == before and ready.live(claim) is None
+
+
+def test_the_volume_of_a_claim_that_was_deleted_is_not_replaced_by_an_empty_one(ready):
+    claim = ready.claim()
+    ready.apply(claim, wait=True)
+    name = ready.live(claim)["spec"]["volumeName"]
+    kept = ready.object("PersistentVolume", name, namespaced=False)
+    ready.edit(kept, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}}, manager="somebody")
+    ready.delete(claim)
+    ready.until(lambda: ready.live(kept)["status"]["phase"] == "Released")
+    with pytest.raises(plan.Refused) as refused:
+        ready.apply(claim)
+    assert f"would be made anew, empty, while PersistentVolume {name} still has its files" in str(refused.value)
+    assert ready.live(claim) is None
+    ready.edit(kept, json.loads(str(refused.value).partition(f"kubectl patch persistentvolume {name} -p '")[2].partition("'")[0]), manager="somebody")
+    assert ready.apply(claim, wait=True)["ready"] and ready.live(claim)["spec"]["volumeName"] == name
+    assert ready.apply(claim)["changed"] is False
+
+
 @pytest.mark.parametrize("check", [True, False])
-def test_what_cannot_change_is_explained(ready, check):
+def test_what_cannot_change_is_explained_at_once_and_before_anything_changes(ready, check):
     volume_, claim = volume(ready)
-    ready.apply(volume_, claim, ready.claim(), ready.deployment(), wait=True)
+    objects = [volume_, claim, ready.claim(), ready.deployment(), ready.secret("own", type="Opaque"), ready.config(a="1")]
+    del objects[4]["metadata"]["annotations"]
+    ready.apply(*objects, wait=True)
     moved, _claim = volume(ready, path="/mnt/tank/other")
+    moved["spec"]["accessModes"] = claim["spec"]["accessModes"] = ["ReadOnlyMany"]
     selector = ready.deployment()
     selector["spec"]["selector"]["matchLabels"]["app"] = selector["spec"]["template"]["metadata"]["labels"]["app"] = "other"
+    secret = copy.deepcopy(objects[4]) | {"type": "kubernetes.io/basic-auth", "stringData": {"username": "a", "password": "b"}}
+    foreign = ready.make(ready.object("ConfigMap", "theirs", labels={}, data={}))
+    theirs = ready.object("ConfigMap", "theirs", data={"a": "2"})
+    before = ready.writes()
     with pytest.raises(plan.Refused) as refused:
-        ready.apply(moved, claim, ready.claim(storage_class="local-path"), selector, check=check)
-    pv, pvc, deployment = refused.value.problems
-    assert "nfs.path: /mnt/tank/immich -> /mnt/tank/other" in pv and "the files on the NAS stay" in pv
-    assert "storageClassName: longhorn -> local-path" in pvc and "immich_volumes" in pvc
-    assert f"kubectl delete deployment web -n {ready.namespace}" in deployment
+        ready.apply(ready.config(a="2"), moved, claim, ready.claim(storage_class="local-path"), selector, secret, theirs, check=check)
+    owned, pv, own, pvc, deployment = refused.value.problems
+    assert "ConfigMap" in owned and "belongs to somebody else" in owned
+    assert pv.startswith("immich_volumes, media: ") and "nfs.path: /mnt/tank/immich -> /mnt/tank/other" in pv and "deletes no file" in pv
+    assert f"\n  2. kubectl delete persistentvolumeclaim media -n {ready.namespace}" in pv and pv.endswith("\n  4. Run again.")
+    assert "type: Opaque -> kubernetes.io/basic-auth" in own or "Opaque -> kubernetes.io/basic-auth" in own
+    assert pvc.startswith("immich_volumes, data: ") and "storage_class longhorn -> local-path" in pvc and "immich_accept_moved_volumes" in pvc
+    assert f"\n  1. kubectl delete deployment web -n {ready.namespace}" in deployment
     assert "&" not in str(refused.value) and "core." not in str(refused.value)
+    assert ready.writes() == before
+    ready.delete(foreign)
+
+
+def test_the_steps_for_a_volume_that_cannot_change_lead_there(ready):
+    """As a person would do them: delete claim and volume, run again."""
+    ready.apply(*volume(ready), wait=True)
+    moved = volume(ready, path="/mnt/tank/other")
+    with pytest.raises(plan.Refused, match="kubectl delete persistentvolume "):
+        ready.apply(*moved)
+    ready.delete(moved[1])
+    ready.delete(moved[0])
+    ready.until(lambda: not ready.live(moved[0]) and not ready.live(moved[1]))
+    assert ready.apply(*moved, wait=True)["ready"]
+    assert ready.apply(*moved)["changed"] is False
 
 
 def test_a_volume_never_shrinks(ready):
     ready.apply(ready.claim(size="2Gi"))
-    with pytest.raises(plan.Refused, match=r"has 2Gi and cannot shrink to 1Gi\. Set size in immich_volumes to 2Gi\."):
+    with pytest.raises(plan.Refused, match=r"immich_volumes, data: .* has 2Gi and cannot shrink to 1Gi\. Set size to 2Gi\."):
         ready.apply(ready.claim(size="1Gi"))
-    database = {"instances": 1, "imageName": "ghcr.io/tensorchord/cloudnative-vectorchord:17.10-1.1.1", "storage": {"size": "20Gi"}}
-    postgres = ready.object("Cluster", "db", "postgresql.cnpg.io/v1", spec=database)
-    ready.apply(postgres)
-    smaller = copy.deepcopy(postgres)
-    smaller["spec"]["storage"]["size"] = "10Gi"
+    ready.apply(database(ready, "20Gi"))
     with pytest.raises(plan.Refused, match="Set immich_database_size to 20Gi"):
-        ready.apply(smaller)
+        ready.apply(database(ready, "10Gi"))
+
+
+def database(cluster, size, storage_class="longhorn"):
+    """A database."""
+    spec = {"instances": 1, "imageName": "ghcr.io/tensorchord/cloudnative-vectorchord:17.10-1.1.1", "storage": {"size": size, "storageClass": storage_class}}
+    return cluster.object("Cluster", "db", "postgresql.cnpg.io/v1", spec=spec)
+
+
+def test_a_volume_grows_where_its_class_resizes_volumes(ready):
+    rigid = ready.object("StorageClass", f"rigid-{ready.namespace}", "storage.k8s.io/v1", labels={}, namespaced=False, provisioner="example.net/rigid")
+    ready.make(rigid)
+    name = rigid["metadata"]["name"]
+    grown = f"storage class {name} does not resize volumes"
+    ready.apply(ready.claim(), ready.claim("rigid", storage_class=name), database(ready, "20Gi", name))
+    ready.until(lambda: ready.live(ready.claim())["status"]["phase"] == "Bound")
+    of_class = {"metadata": {"name": f"pv-{ready.namespace}", "labels": {}}, "spec": {"storageClassName": name}}
+    bound = volume(ready, "rigid", size="1Gi")[0]
+    bound["metadata"] = of_class["metadata"]
+    bound["spec"] |= of_class["spec"] | {"accessModes": ["ReadWriteOnce"]}
+    ready.make(bound)
+    ready.until(lambda: ready.live(ready.claim("rigid"))["status"]["phase"] == "Bound")
+    before = ready.writes()
+    with pytest.raises(plan.Refused) as refused:
+        ready.apply(ready.claim(size="2Gi"), ready.claim("rigid", "2Gi", name), database(ready, "30Gi", name))
+    rigid_database, claim = refused.value.problems
+    assert rigid_database.startswith("immich_database_size: ") and grown in rigid_database and "Put 20Gi back" in rigid_database
+    assert claim.startswith("immich_volumes, rigid: ") and grown in claim and "Put 1Gi back" in claim
+    assert ready.writes() == before
+    ready.edit(rigid, {"allowVolumeExpansion": True}, manager="somebody")  # the first step of both
+    assert ready.apply(ready.claim(size="2Gi"), ready.claim("rigid", "2Gi", name), database(ready, "30Gi", name))["updated"] == 3
+    ready.delete(rigid)
 
 
 def test_the_size_of_an_nfs_volume_is_bookkeeping(ready):
     volume_, claim = volume(ready)
     ready.apply(volume_, claim, wait=True)
-    with pytest.raises(plan.Refused, match="cannot grow.*NFS volume is bookkeeping"):
+    with pytest.raises(plan.Refused, match="immich_volumes, media: .*cannot grow to 2Ti: on NFS, SMB and a node the size is bookkeeping.* Put size: 1Ti back"):
         ready.apply(*volume(ready, size="2Ti"))
 
 

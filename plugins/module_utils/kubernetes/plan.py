@@ -10,13 +10,12 @@ object that the API server rejects is known before the first write.
 from __future__ import annotations
 
 import copy
-import json
 import secrets
 import string
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import fields
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import fields, immutable
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Resource
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.live import Live
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import (
@@ -90,6 +89,7 @@ def plan(client: Client, there: Live, wanted: list[Object], instance: str, take_
     """What is to be done, object by object. Refuses everything that must not be done, all at once."""
     problems: list[str] = []
     steps: list[Step] = []
+    refused: set[tuple[str, ...]] = set()
     seen: set[tuple[str, ...]] = set()
     for desired in sorted(wanted, key=lambda item: FIRST.index(item["kind"]) if item["kind"] in FIRST else len(FIRST)):
         if key(desired) in seen:
@@ -101,17 +101,22 @@ def plan(client: Client, there: Live, wanted: list[Object], instance: str, take_
             continue
         live = there.get(resource, desired["metadata"]["name"], desired["metadata"].get("namespace", ""))
         step = Step("create" if live is None else "change", resource, desired, live, take_over=short(desired) in take_over)
-        problems += _refusals(step, instance)
+        found = _refusals(step, instance) + _resizes(client, step)
+        refused |= {key(desired)} if found else set()
+        problems += found
         steps.append(step)
-    if problems:
-        raise Refused(problems)
-    ready = _namespaces(client, steps, check_mode)
-    for step in steps:
+    problems += _left_behind(client, steps)
+    ready = _namespaces(client, steps, check_mode or bool(problems))
+    volumes: set[str] = set()  # that cannot change; their claims have the same way out
+    for step in [step for step in steps if key(step.desired) not in refused]:
         try:
             namespace = step.desired["metadata"].get("namespace", "")
             _expect(client, step, instance, dry_run=not namespace or namespace in ready)
         except ApiError as error:
-            problems.append(explain(step.desired, error, step.live))
+            if step.desired["kind"] == "PersistentVolume":
+                volumes.add(step.desired["metadata"]["name"])
+            if step.desired["kind"] != "PersistentVolumeClaim" or step.desired["spec"].get("volumeName") not in volumes:
+                problems.append(explain(step.desired, error, step.live, wanted))
     if problems:
         raise Refused(problems)
     return steps
@@ -131,7 +136,7 @@ def _refusals(step: Step, instance: str) -> list[str]:
     if live is None:
         return []
     if live["metadata"].get("deletionTimestamp"):
-        return [f"{title(live)} is being deleted. Wait until it is gone (kubectl get {live['kind'].lower()} {where(live)}), then run again."]
+        return [f"{title(live)} is being deleted. Wait until it is gone (kubectl get {live['kind'].lower()} {immutable.where(live)}), then run again."]
     whose = owner(live, instance)
     if whose and live["kind"] == "Namespace":
         return []  # used as it is
@@ -175,13 +180,54 @@ def _shrinks(live: Object, desired: Object) -> list[str]:
     """Storage grows; Kubernetes cannot shrink it, and we do not try."""
     problems = []
     for path, variable in (
-        (("spec", "resources", "requests", "storage"), "size in immich_volumes"),
+        (("spec", "resources", "requests", "storage"), "size"),
         (("spec", "storage", "size"), "immich_database_size"),
-        (("spec", "walStorage", "size"), "the size of the WAL volume"),
+        (("spec", "walStorage", "size"), "immich_database_wal_size"),
     ):
         old, new = _at(live, path), _at(desired, path)
         if old and new and quantity(new) < quantity(old):
-            problems.append(f"{title(live)} has {old} and cannot shrink to {new}. Set {variable} to {old}.")
+            named = f"{immutable.variable_of(desired)}: " if live["kind"] == "PersistentVolumeClaim" else ""
+            problems.append(f"{named}{title(live)} has {old} and cannot shrink to {new}. Set {variable} to {old}.")
+    return problems
+
+
+def _resizes(client: Client, step: Step) -> list[str]:
+    """A database grows only where its storage class resizes volumes; CloudNativePG would try for ever. Of a claim the API server says it itself."""
+    if step.live is None or step.desired["kind"] != "Cluster":
+        return []
+    problems = []
+    for part, variable in (("storage", "immich_database_size"), ("walStorage", "immich_database_wal_size")):
+        old, new = (_at(side, ("spec", part, "size")) for side in (step.live, step.desired))
+        name = _at(step.live, ("spec", part, "storageClass"))
+        if not (name and old and new) or quantity(new) <= quantity(old):
+            continue
+        resource = client.resource("storage.k8s.io/v1", "StorageClass")
+        found = client.get(resource, name) if resource else None
+        if found and not found.get("allowVolumeExpansion"):
+            problems.append(f"{variable}: {title(step.live)} has {old} and cannot grow to {new}: {immutable.no_expansion(name, old)}")
+    return problems
+
+
+def _left_behind(client: Client, steps: list[Step]) -> list[str]:
+    """A claim that is to be made, while the volume of the one before it waits, released, with all its files."""
+    fresh = {
+        (step.desired["metadata"].get("namespace", ""), step.desired["metadata"]["name"]): step.desired
+        for step in steps
+        if step.action == "create" and step.desired["kind"] == "PersistentVolumeClaim" and not step.desired["spec"].get("volumeName")
+    }
+    resource = client.resource("v1", "PersistentVolume") if fresh else None
+    try:
+        volumes = client.list(resource) if resource else []
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return []
+    problems = []
+    for volume in volumes:
+        claim = volume["spec"].get("claimRef") or {}
+        desired = fresh.get((claim.get("namespace", ""), claim.get("name", "")))
+        if desired and claim.get("uid") and volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain" and _at(volume, ("status", "phase")) == "Released":
+            problems.append(immutable.left_behind(desired, volume))
     return problems
 
 
@@ -309,66 +355,21 @@ def _prepare(client: Client, step: Step) -> None:
             step.live = client.get(step.resource, live["metadata"]["name"], live["metadata"].get("namespace", "")) or live
 
 
-def where(live: Object) -> str:
-    """Name and namespace, as kubectl takes them."""
-    meta = live["metadata"]
-    return f"{meta['name']} -n {meta['namespace']}" if meta.get("namespace") else meta["name"]
-
-
-def explain(desired: Object, error: ApiError, live: Object | None = None) -> str:
+def explain(desired: Object, error: ApiError, live: Object | None = None, wanted: list[Object] | None = None) -> str:
     """What the API server said, as one sentence with a way out."""
     name, kind = title(desired), desired["kind"]
     message = " ".join(str(error).split())
-    if kind == "PersistentVolumeClaim" and "only dynamically provisioned pvc can be resized" in message:
-        why = "its storage class does not resize volumes, and the size of an NFS volume is bookkeeping only"
-        return f"{name} cannot grow: {why}. Put the old size back in immich_volumes."
+    if live and kind == "PersistentVolumeClaim" and immutable.NO_RESIZE in message:
+        return immutable.no_growth(desired, live)
     if error.status == 403:
         return f"{name}: the account of this kubeconfig context may not write it ({_cut(message)})."
-    if "immutable" in message or "field can not be less than" in message or (error.status == 422 and "may not be" in message and kind == "Service"):
-        return f"{name}: {_immutable(desired, live)}"
+    if live and immutable.concerns(message, kind):
+        return immutable.sentence(desired, live, wanted or [])
     if kind == "Secret":
         where = ", ".join(sorted({cause.get("field", "") for cause in error.causes} - {""}))  # not the message: it may quote a value
         return f"{name} is not accepted by the API server ({error.status} {error.reason or 'error'}{', field ' + where if where else ''})."
     causes = "; ".join(f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in error.causes) or message
     return f"{name} is not accepted by the API server: {_cut(without_userinfo(causes))}. If a patch of immich_patches changes it, look there first."
-
-
-def _immutable(desired: Object, live: Object | None) -> str:
-    """Which field cannot change, and how to get there all the same."""
-    kind = desired["kind"]
-    path = {"Deployment": ("spec", "selector"), "StatefulSet": ("spec",), "Job": ("spec", "template"), "StorageClass": ()}.get(kind, ("spec",))
-    wanted, there = _at(desired, path), _at(live or {}, path)
-    changed = _changes(there, wanted) if isinstance(wanted, dict) and isinstance(there, dict) else ""
-    what = f"Kubernetes cannot change {'.'.join(path) or 'this'} of an existing {kind}{f' ({changed})' if changed else ''}."
-    command = f"kubectl delete {kind.lower()} {where(desired)}"
-    if kind == "PersistentVolumeClaim":
-        return f"{what} Put the old value back in immich_volumes, or give the volume a new name: the old claim and its data stay."
-    if kind == "PersistentVolume":
-        return (
-            f"{what} Put the old value back, or stop the pods that use it and delete the volume and its claim"
-            f" (kubectl delete persistentvolume {desired['metadata']['name']}); the files on the NAS stay."
-        )
-    if kind in ("Cluster", "Database"):
-        return f"{what} Put the old value back in immich_database_*."
-    return f"{what} It holds no data: {command}, then run again."
-
-
-def _changes(there: dict[str, Any], wanted: dict[str, Any], path: str = "") -> str:
-    """Field: old -> new, of what both say."""
-    found = []
-    for name, value in wanted.items():
-        old = there.get(name)
-        if isinstance(value, dict) and isinstance(old, dict):
-            found.append(_changes(old, value, f"{path}{name}."))
-        elif old is not None and old != value:
-            found.append(f"{path}{name}: {_short(old)} -> {_short(value)}")
-        elif old is None and value not in ("", {}, []):
-            found.append(f"{path}{name}: unset -> {_short(value)}")
-    return ", ".join(text for text in found if text)
-
-
-def _short(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _cut(text: str) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.immutable import where
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.live import Live
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, comparable, key, owner, presentable
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.plan import Step, do, where
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.plan import Step, do
 
 # Deleted when no longer wanted: they hold no data and come back with the next run.
 PRUNED = (
