@@ -34,6 +34,7 @@ options:
     description:
       - Changes to rendered objects by O(immich_patches[].kind) and O(immich_patches[].name).
       - A patch that matches no object of any role is an error.
+      - So is one that lets anything but the server out.
     type: list
     elements: dict
     vars: [{name: immich_patches}]
@@ -70,6 +71,7 @@ import jinja2
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar, trust_as_template
+from ansible_collections.homelab.immich.plugins.plugin_utils import exposure
 from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import ROLES, ManifestError, complete, parse, patch, refuse_duplicates
 
 FOLDER = Path(__file__).parents[2] / "roles"
@@ -101,6 +103,7 @@ class LookupModule(LookupBase):
             unused = patch(objects, patches)
             if unused:
                 self._refuse_unknown(unused, patches, set(ROLES) - set(terms or ROLES), templar, variables)
+            exposure.refuse(objects, str(value("immich_name")))
         except ManifestError as error:
             raise AnsibleLookupError(str(error)) from error
         return objects

@@ -87,7 +87,10 @@ def patch(objects: list[Object], patches: Iterable[Mapping[str, Any]]) -> list[i
         matches = [position for position, item in enumerate(objects) if (item["kind"], item["metadata"]["name"]) == (wanted["kind"], wanted["name"])]
         for position in matches:
             try:
-                objects[position] = _patched(objects[position], wanted["patch"])
+                patched = _patched(objects[position], wanted["patch"])
+                if _identity(patched) != _identity(objects[position]):
+                    raise ManifestError("the patch makes another object of it. Leave apiVersion, kind, name and namespace as they are.")
+                objects[position] = patched
             except ManifestError as error:
                 raise ManifestError(f"immich_patches[{index}] ({wanted['kind']} {wanted['name']}): {error}") from error
         if not matches:
@@ -102,6 +105,11 @@ def refuse_duplicates(objects: Iterable[Object]) -> None:
         if count > 1:
             where = f" in namespace {namespace}" if namespace else ""
             raise ManifestError(f"{kind} {name}{where} is rendered {count} times. Give each object a name of its own.")
+
+
+def _identity(item: Object) -> tuple[Any, ...]:
+    metadata = item.get("metadata") or {}
+    return item.get("apiVersion"), item.get("kind"), metadata.get("name"), metadata.get("namespace")
 
 
 def _patched(item: Object, change: Any) -> Object:

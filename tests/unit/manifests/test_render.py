@@ -494,19 +494,6 @@ def test_cert_manager_keeps_the_certificate(render: Render) -> None:
     assert ingress["spec"]["ingressClassName"] == "traefik"
 
 
-def test_nginx_lets_large_and_slow_uploads_pass(render: Render) -> None:
-    ingress = render("ingress", immich_ingress=[{"type": "ingress", "hosts": ["photos.example.net"], "class": "nginx-internal"}]).one(
-        "Ingress", "immich-server"
-    )
-    assert ingress["metadata"]["annotations"] == {
-        "nginx.ingress.kubernetes.io/proxy-body-size": "0",
-        "nginx.ingress.kubernetes.io/proxy-read-timeout": "600",
-        "nginx.ingress.kubernetes.io/proxy-send-timeout": "600",
-        "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
-    }
-    assert "tls" not in ingress["spec"]
-
-
 def test_several_ways_in(render: Render) -> None:
     ways = [{"hosts": ["a.example.net", "b.example.net"], "issuer": "x"}, {"hosts": ["c.example.net"], "class": "internal", "issuer": "y"}]
     objects = render("ingress", immich_ingress=ways)

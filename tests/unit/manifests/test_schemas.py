@@ -20,7 +20,16 @@ KUBERNETES = "1.36"
 TANK = {"inventory_hostname": "tank", "ansible_host": "192.0.2.10", "nas_provider": "truenas"}
 EXPORTS = [{"name": "immich", "dataset": "tank/immich"}, {"name": "photos", "dataset": "tank/photos"}, {"name": "share", "protocol": "smb", "share": "Pics"}]
 SHARING = {"tank": TANK | {"nas_exports": EXPORTS}}
-OPERATORS = ("1password-operator", "cnpg", "dragonfly-operator", "external-secrets", "sealed-secrets")
+OPERATORS = (
+    "1password-operator",
+    "cert-manager",
+    "cnpg",
+    "dragonfly-operator",
+    "external-secrets",
+    "gateway-api",
+    "sealed-secrets",
+    "traefik",
+)
 EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
     "hostvars": SHARING,
     "immich_run_as": {"uid": 1000, "gid": 1000},
@@ -45,7 +54,19 @@ EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
     "immich_guard_storage_class": "x",
     "immich_guard_webhook": {"kind": "gotify", "url": "http://gotify.example.net:8080", "secret": "gotify"},
     "immich_libraries": [{"name": "A", "owner": "a@example.net", "import_paths": ["/mnt/old/a"], "scan": {"schedule": "@daily", "settle": "10m"}}],
-    "immich_ingress": [{"hosts": ["a.example.net", "b.example.net"], "class": "nginx", "issuer": "x"}, {"hosts": ["c.example.net"]}],
+    "immich_ingress": [
+        {"hosts": ["a.example.net", "b.example.net"], "class": "nginx", "issuer": "x", "https_redirect": True},
+        {"hosts": ["c.example.net"], "class": "traefik", "tls": True, "https_redirect": True, "annotations": {"a": 1}},
+        {"hosts": ["d.example.net"], "issuer": {"kind": "Issuer", "name": "x"}},
+        {"type": "gateway", "hosts": ["e.example.net", "f.example.net"], "gateways": ["n/a/https", "n/b/https"], "https_redirect": True, "timeout": "600s"},
+        {"type": "gateway", "hosts": ["g.example.net"], "gateways": ["n/a"], "timeout": ""},
+        {"type": "traefik", "hosts": ["h.example.net", "i.example.net"], "issuer": "x", "https_redirect": True},
+        {"type": "traefik", "hosts": ["j.example.net"], "cert_resolver": "le", "entry_points": ["websecure", "lan"]},
+        {"type": "traefik", "hosts": ["k.example.net"]},
+        {"type": "tailscale", "hosts": ["photos.tail1234.ts.net"], "funnel": True, "https_redirect": True},
+        {"type": "tailscale", "hosts": ["plain.tail1234.ts.net"], "tls": False},
+    ],
+    "immich_dashboard": {"type": "homepage", "group": "Media", "description": "Photos", "widget": True},
 }
 LITTLE: dict[str, Any] = {  # and none of them
     "immich_run_as": None,
@@ -80,9 +101,10 @@ def strict(schema: Any) -> Any:
 def custom(reference: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Strict schemas of custom resources by API version and kind."""
     found = {}
-    paths = [path for operator in OPERATORS for path in (reference / "crds").glob(f"{operator}-*/*.yaml")]
-    for path in paths:
-        crd = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    paths = [path for operator in OPERATORS for path in (reference / "crds").glob(f"{operator}-*/*.y*ml")]
+    for crd in (crd for path in paths for crd in yaml.load_all(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
+        if not crd or crd["kind"] != "CustomResourceDefinition":
+            continue
         for version in crd["spec"]["versions"]:
             schema = strict(version["schema"]["openAPIV3Schema"])
             schema["properties"]["metadata"] = {"type": "object"}
@@ -91,7 +113,8 @@ def custom(reference: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def is_custom(item: dict[str, Any]) -> bool:
-    return "." in item["apiVersion"].split("/")[0] and not item["apiVersion"].split("/")[0].endswith(".k8s.io")
+    group = item["apiVersion"].split("/")[0]
+    return "." in group and (not group.endswith(".k8s.io") or group.startswith("gateway."))
 
 
 @VARIANTS
@@ -106,6 +129,13 @@ def test_core_objects_are_valid(render: Render, changes: dict[str, Any]) -> None
 def test_custom_resources_are_valid(render: Render, custom: dict[tuple[str, str], dict[str, Any]], changes: dict[str, Any]) -> None:
     objects = [item for item in render("database", **changes) if is_custom(item)]
     assert [item["kind"] for item in objects] == ["Cluster", "Database"]
+    for item in objects:
+        jsonschema.validate(item, custom[item["apiVersion"], item["kind"]])
+
+
+def test_routes_are_valid(render: Render, custom: dict[tuple[str, str], dict[str, Any]]) -> None:
+    objects = [item for item in render("ingress", **EVERYTHING) if is_custom(item)]
+    assert {item["kind"] for item in objects} == {"HTTPRoute", "IngressRoute", "Middleware", "Certificate"}
     for item in objects:
         jsonschema.validate(item, custom[item["apiVersion"], item["kind"]])
 
