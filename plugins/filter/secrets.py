@@ -12,7 +12,7 @@ version_added: 0.1.0
 author: homelab.immich contributors (@homelab-immich)
 description:
   - Gives every purpose that the instance has the name of its Secret, its source and what has to be in it.
-positional: name, volumes, cache_provider, cache_host, rehearsal
+positional: name, volumes, cache_provider, cache_host, rehearsal, database
 options:
   _input:
     description: The variable C(immich_secrets).
@@ -39,6 +39,11 @@ options:
     description: The variable C(immich_rehearsal). A rehearsal reads no real secret.
     type: bool
     required: true
+  database:
+    description:
+      - The C(provider) of the database, its C(namespace) unless that is the one of the instance, and the variable C(immich_database_backup) as C(backup).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -55,6 +60,7 @@ _value:
   sample:
     - name: immich-database
       purpose: database
+      namespaces: [""]
       source: generated
       given:
       keys: [username, password]
@@ -72,11 +78,17 @@ from ansible_collections.homelab.immich.plugins.plugin_utils.secrets import reso
 
 
 def secrets(
-    sources: Mapping[str, Any], name: str, volumes: Iterable[Mapping[str, Any]], cache_provider: str, cache_host: str, rehearsal: bool
+    sources: Mapping[str, Any],
+    name: str,
+    volumes: Iterable[Mapping[str, Any]],
+    cache_provider: str,
+    cache_host: str,
+    rehearsal: bool,
+    database: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Resolve immich_secrets."""
     try:
-        return resolve(sources, name, wanted(sources, volumes, cache_provider, cache_host), rehearsal)
+        return resolve(sources, name, wanted(sources, volumes, cache_provider, cache_host, database), rehearsal, database)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -45,15 +45,39 @@ PURPOSES = {
     ),
     "cache": Purpose(("password",), generated=True),
     "cache_url": Purpose(("url",)),
+    "database_backup": Purpose(("ACCESS_KEY_ID", "ACCESS_SECRET_KEY")),
     "smb": Purpose(("username", "password"), optional=("domain",)),
 }
 
 
-def wanted(sources: Mapping[str, Any], volumes: Iterable[Mapping[str, Any]], cache_provider: str, cache_host: str) -> list[str]:
-    """The purposes for which an instance has a Secret."""
+def purpose_of(name: str) -> Purpose | None:
+    """What a purpose asks for; each mirror of the database's backup has one of its own, database_backup_<mirror>."""
+    return PURPOSES["database_backup"] if name.startswith("database_backup_") else PURPOSES.get(name)
+
+
+def wanted(
+    sources: Mapping[str, Any], volumes: Iterable[Mapping[str, Any]], cache_provider: str, cache_host: str, database: Mapping[str, Any] | None = None
+) -> list[str]:
+    """The purposes for which an instance has a Secret; `database` has its provider and its backup."""
     cache = "cache" if cache_provider != "external" or cache_host else "cache_url"
     open_to_all = cache_provider == "external" and cache == "cache" and cache not in sources
-    return ["database"] + [cache] * (not open_to_all) + ["smb"] * any(volume.get("smb") for volume in volumes)
+    return ["database", *_backups(database or {})] + [cache] * (not open_to_all) + ["smb"] * any(volume.get("smb") for volume in volumes)
+
+
+def _backups(database: Mapping[str, Any]) -> list[str]:
+    backup = database.get("backup")
+    if database.get("provider") != "cnpg" or not isinstance(backup, Mapping) or not backup:
+        return []
+    mirrors = [mirror["name"] for mirror in backup.get("mirrors") or [] if isinstance(mirror, Mapping) and mirror.get("name")]
+    return ["database_backup", *(f"database_backup_{name}" for name in mirrors)]
+
+
+def namespaces(name: str, database: Mapping[str, Any]) -> list[str]:
+    """Where a Secret is wanted, empty for the namespace of the instance. The password of the database is made where the database is."""
+    apart = database.get("namespace") or ""
+    if name == "database":
+        return [apart, ""] if apart and database.get("provider") == "cnpg" else [""]
+    return [apart] if name.startswith("database_backup") else [""]
 
 
 def secret_name(sources: Mapping[str, Any], instance: str, purpose: str) -> str:
@@ -61,15 +85,17 @@ def secret_name(sources: Mapping[str, Any], instance: str, purpose: str) -> str:
     return (sources.get(purpose) or {}).get("existing") or f"{instance}-{purpose.replace('_', '-')}"
 
 
-def resolve(sources: Mapping[str, Any], instance: str, purposes: Iterable[str], rehearsal: bool) -> list[dict[str, Any]]:
-    """Every Secret of an instance: name, source with what it says, and what has to be in it.
+def resolve(
+    sources: Mapping[str, Any], instance: str, purposes: Iterable[str], rehearsal: bool, database: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Every Secret of an instance: name, namespaces, source with what it says, and what has to be in it.
 
     A rehearsal reads no real secret: what would come from the inventory, a file or the real cluster is generated there.
     ValueError for a purpose without a source for which random values will not do.
     """
     result = []
     for name in purposes:
-        purpose, source, given = PURPOSES[name], *_source(sources.get(name) or {})
+        purpose, source, given = purpose_of(name), *_source(sources.get(name) or {})
         if rehearsal and source not in IN_CLUSTER:
             source, given = "generated", None
         elif source == "generated" and not purpose.generated:
@@ -78,6 +104,7 @@ def resolve(sources: Mapping[str, Any], instance: str, purposes: Iterable[str], 
             {
                 "name": secret_name(sources, instance, name),
                 "purpose": name,
+                "namespaces": namespaces(name, database or {}),
                 "source": source,
                 "given": given,
                 "keys": list(purpose.keys),
@@ -110,14 +137,14 @@ def read(text: str, needed: Iterable[str]) -> dict[str, str]:
 
 def missing(name: str) -> str:
     """What to say where a purpose has no source and random values will not do."""
-    return f"immich_secrets.{name} is not set, and nobody can guess {' and '.join(PURPOSES[name].secret_keys)}. Give it one of {_listed(SOURCES)}."
+    return f"immich_secrets.{name} is not set, and nobody can guess {' and '.join(purpose_of(name).secret_keys)}. Give it one of {_listed(SOURCES)}."
 
 
 def problems(name: str, entry: Any, needed: Iterable[str]) -> list[str]:
     """What is wrong with an entry by itself, one sentence each, none with a value; `needed` are the purposes that the instance has."""
-    if name not in PURPOSES:
+    purpose = purpose_of(name)
+    if purpose is None:
         return [f"is for nothing that this collection knows. Use {_listed(PURPOSES)}."]
-    purpose = PURPOSES[name]
     if name not in needed:
         return ["is used by nothing in this inventory. Remove it."]
     if not isinstance(entry, Mapping) or len(entry) != 1 or next(iter(entry)) not in SOURCES or not next(iter(entry.values())):

@@ -17,6 +17,7 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 INSTANCE = "homelab.immich/instance"
 GENERATE = "homelab.immich/generate"
 EXISTING = "homelab.immich/existing"
+COPY = "homelab.immich/copy-of"
 US = "homelab.immich"
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

@@ -9,6 +9,7 @@ object that the API server rejects is known before the first write.
 
 from __future__ import annotations
 
+import base64
 import copy
 import secrets
 import string
@@ -19,6 +20,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import f
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client, Resource
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.live import Live
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import (
+    COPY,
     EXISTING,
     GENERATE,
     Object,
@@ -39,6 +41,7 @@ ATTEMPTS = 5  # a controller may write an object between our reading and our ask
 FIRST = ("Namespace", "StorageClass", "PersistentVolume", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim")
 INSTALL = {
     "postgresql.cnpg.io": "install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider",
+    "barmancloud.cnpg.io": "install the Barman Cloud plugin (https://cloudnative-pg.io/plugin-barman-cloud/), or remove immich_database_backup",
     "external-secrets.io": "install the External Secrets Operator from v0.16 (https://external-secrets.io/), or choose another source in immich_secrets",
     "onepassword.com": "install the 1Password operator (https://developer.1password.com/docs/k8s/operator/), or choose another source in immich_secrets",
     "bitnami.com": "install Sealed Secrets (https://github.com/bitnami-labs/sealed-secrets), or choose another source in immich_secrets",
@@ -105,6 +108,12 @@ def plan(client: Client, there: Live, wanted: list[Object], instance: str, take_
         refused |= {key(desired)} if found else set()
         problems += found
         steps.append(step)
+    for step in steps:
+        if GENERATE in annotations(step.desired):
+            step.desired = _with_values(step.desired)
+    for step in steps:
+        if COPY in annotations(step.desired):
+            step.desired = _copied(step.desired, steps)
     problems += _left_behind(client, steps)
     ready = _namespaces(client, steps, check_mode or bool(problems))
     volumes: set[str] = set()  # that cannot change; their claims have the same way out
@@ -256,12 +265,10 @@ def _namespaces(client: Client, steps: list[Step], check_mode: bool) -> set[str]
 def _expect(client: Client, step: Step, instance: str, dry_run: bool) -> None:
     """Fill in what the object will be, by asking the API server."""
     live, desired = step.live, step.desired
-    if GENERATE in annotations(desired):
-        step.desired = _with_values(desired)
-        if live is None and dry_run:
-            client.create(step.resource, step.desired, dry_run=True)
     if live is None:
-        if dry_run and GENERATE not in annotations(desired):
+        if dry_run and GENERATE in annotations(desired):
+            client.create(step.resource, desired, dry_run=True)
+        elif dry_run:
             client.apply(step.resource, desired, dry_run=True)
         step.after = presentable(step.desired, desired["kind"])
         return
@@ -308,6 +315,15 @@ def _with_values(desired: Object) -> Object:
     alphabet = string.ascii_letters + string.digits
     values = {name: "".join(secrets.choice(alphabet) for _place in range(32)) for name in _named(desired)}
     return {**desired, "stringData": {**(desired.get("stringData") or {}), **values}}
+
+
+def _copied(desired: Object, steps: list[Step]) -> Object:
+    """The Secret with the values of the one that it is a copy of, as that is in the cluster or is about to be made."""
+    namespace, name = annotations(desired)[COPY].split("/")
+    (source,) = [step for step in steps if key(step.desired) == ("", "Secret", namespace, name)]
+    if source.live:
+        return {**desired, "data": source.live.get("data") or {}}
+    return {**desired, "data": {key: base64.b64encode(value.encode()).decode() for key, value in source.desired["stringData"].items()}}
 
 
 def _released(live: Object, desired: Object) -> bool:

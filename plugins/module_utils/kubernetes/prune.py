@@ -59,7 +59,7 @@ def prune(client: Client, there: Live, wanted: list[Object], instance: str, chec
     """
     keep = {key(item) for item in wanted}
     mounted = _mounted(wanted)
-    namespaces = sorted({item["metadata"]["namespace"] for item in wanted if item["metadata"].get("namespace")})
+    namespaces = sorted({item["metadata"]["namespace"] for item in wanted if item["metadata"].get("namespace")} | _of_databases(client, there))
     steps, left, hidden = [], [], []
     for api_version, kind in PRUNED + KEPT:
         resource = client.resource(api_version, kind)
@@ -81,6 +81,12 @@ def prune(client: Client, there: Live, wanted: list[Object], instance: str, chec
         if not check_mode:
             do(client, step)
     return steps, left, hidden
+
+
+def _of_databases(client: Client, there: Live) -> set[str]:
+    """The namespaces of databases that this instance has, or had: a Cluster stays, also when the inventory says another provider or namespace."""
+    resource = client.resource("postgresql.cnpg.io/v1", "Cluster")
+    return {item["metadata"]["namespace"] for item in there.listed(resource, "") or []} if resource else set()
 
 
 def _mounted(wanted: list[Object]) -> set[tuple[str, str]]:

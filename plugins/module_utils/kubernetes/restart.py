@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import GENERATE, Object, annotations, key, selector, title
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import COPY, GENERATE, Object, annotations, key, selector, title
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.plan import Step
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -22,6 +22,8 @@ def restart(client: Client, done: list[Step], instance: str, check_mode: bool) -
     The Deployments may be of another apply than the Secret.
     """
     made = [step.desired for step in done if step.action == "create" and GENERATE in annotations(step.desired)]
+    copies = [step.desired for step in done if step.action == "change" and COPY in annotations(step.desired) and "data" in step.after]
+    made += copies
     fresh = {key(step.desired) for step in done if step.action in ("create", "delete")}
     resource = client.resource("apps/v1", "Deployment") if made else None
     steps, why = [], []
@@ -38,7 +40,8 @@ def restart(client: Client, done: list[Step], instance: str, check_mode: bool) -
         steps += [Step("restart", resource, item, item, after=_mark("(now)")) for item in stale]
         if stale:
             used = [secrets[name] for name in sorted(set(secrets) & set().union(*map(secrets_of, stale)))]
-            why.append(f"{_and(used)}: missing, so made anew with other values; {_and(map(title, stale))}, which used the old ones, restart.")
+            how = "with the values of its original again" if copies else "missing, so made anew with other values"
+            why.append(f"{_and(used)}: {how}; {_and(map(title, stale))}, which used the old ones, restart.")
     for step in [] if check_mode else steps:
         meta = step.desired["metadata"]
         path = step.resource.path(meta["namespace"], meta["name"])

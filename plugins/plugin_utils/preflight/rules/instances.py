@@ -14,13 +14,15 @@ from .urls import host_of
 
 _LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 # what is added to immich_name has to fit into the 63 characters of a Kubernetes name
-_LONGEST = {"immich_name": 63 - len("-machine-learning"), "immich_namespace": 63, "immich_database_cluster": 50}
+_LONGEST = {"immich_name": 63 - len("-machine-learning"), "immich_namespace": 63, "immich_database_cluster": 50, "immich_database_namespace": 63}
 
 
 def names(inventory: Inventory) -> Iterator[Problem]:
     """Names that Kubernetes takes."""
     for host in inventory.instances:
         for variable, longest in _LONGEST.items():
+            if variable == "immich_database_namespace" and variable not in host.given:
+                continue
             if host.get(variable) is not None and (wrong := _wrong(host.get(variable), longest)):
                 yield Problem(host.name, f"{variable} is {host.get(variable)}. {wrong}", (variable,))
         for volume in host.list("immich_volumes"):
@@ -55,6 +57,30 @@ def apart(inventory: Inventory) -> Iterator[Problem]:
             yield _both(one, other, f"immich_url of {one.name} and of {other.name} name the same host {host}. Give each a host name of its own.", "immich_url")
 
 
+def databases_apart(inventory: Inventory) -> Iterator[Problem]:
+    """Two databases in one namespace have names of their own, and so have their Secrets."""
+    for one, other in combinations(inventory.instances, 2):
+        if one.get("immich_context") != other.get("immich_context") or _place(one) == _place(other):
+            continue
+        spaces = [{host.get("immich_namespace"), host.get("immich_database_namespace")} for host in (one, other)]
+        shared = sorted(str(name) for name in spaces[0] & spaces[1] if name)
+        if not shared:
+            continue
+        if one.get("immich_database_cluster") == other.get("immich_database_cluster") and _database(one) == _database(other):
+            variable, value = "immich_database_cluster", one.get("immich_database_cluster")
+        elif one.get("immich_name") == other.get("immich_name"):
+            variable, value = "immich_name", one.get("immich_name")
+        else:
+            continue
+        yield _both(
+            one,
+            other,
+            f"{one.name} and {other.name} both have the {variable} {value} and use the namespace {shared[0]}, so each would overwrite what the other has "
+            "there. Give each a name or an immich_database_namespace of its own.",
+            variable,
+        )
+
+
 def hosts_apart(inventory: Inventory) -> Iterator[Problem]:
     """A host name leads to one instance."""
     for one, other in combinations(inventory.instances, 2):
@@ -69,6 +95,10 @@ def hosts_apart(inventory: Inventory) -> Iterator[Problem]:
 
 def _hosts(host: Host) -> list[str]:
     return [str(name) for way in host.list("immich_ingress") for name in way.get("hosts", [])]
+
+
+def _database(host: Host) -> object:
+    return host.get("immich_database_namespace")
 
 
 def _place(host: Host) -> tuple[str, str]:
@@ -88,4 +118,4 @@ def _wrong(value: object, longest: int, digit_first: bool = False) -> str:
     return f"Use lower-case letters, digits and dashes, {'' if digit_first else 'with a letter first, '}and no dash at the end."
 
 
-RULES = (names, apart, hosts_apart)
+RULES = (names, apart, databases_apart, hosts_apart)

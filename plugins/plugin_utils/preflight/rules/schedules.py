@@ -26,8 +26,8 @@ _FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
     ("day of the week", 0, 6, _DAYS),
 )
 # what both Kubernetes and Immich read
-_NAMED = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
-_NAMED_CNPG = (*_NAMED, "@midnight", "@annually")
+KUBERNETES_NAMES = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+_NAMED_CNPG = (*KUBERNETES_NAMES, "@midnight", "@annually")
 
 
 def scans(inventory: Inventory) -> Iterator[Problem]:
@@ -35,7 +35,7 @@ def scans(inventory: Inventory) -> Iterator[Problem]:
     for host in inventory.instances:
         for library in host.list("immich_libraries"):
             schedule = (library.get("scan") or {}).get("schedule")
-            if schedule is not None and (wrong := cron_problem(str(schedule), 5, _NAMED)):
+            if schedule is not None and (wrong := cron_problem(str(schedule), 5, KUBERNETES_NAMES)):
                 yield library.problem(f'scan.schedule is "{schedule}": {wrong}', "scan", "schedule")
 
 
