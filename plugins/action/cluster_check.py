@@ -25,6 +25,8 @@ WANTED = {
     "public_url": {"type": "str", "default": ""},
     "storage_classes": {"type": "list", "elements": "str", "default": []},
     "ingress_classes": {"type": "list", "elements": "str", "default": []},
+    "gateways": {"type": "list", "elements": "str", "default": []},
+    "traefik": {"type": "bool", "default": False},
     "accept_cluster": {"type": "str", "default": ""},
     "accept_moved_volumes": {"type": "list", "elements": "str", "default": []},
     "volumes": {"type": "list", "elements": "dict", "default": []},

@@ -32,7 +32,7 @@ options:
         give V(validate) too, which needs a key with all permissions.
     type: list
     elements: str
-    choices: [backups, guard, integrity, libraries, maintenance, onboarding, queues, scan, settings, statistics, users, validate]
+    choices: [backups, dashboard, guard, integrity, libraries, maintenance, onboarding, queues, scan, settings, statistics, users, validate]
   permissions:
     description: Permissions of the key, as the server names them. Use either this or O(purposes).
     type: list
@@ -54,6 +54,9 @@ options:
       - Name of a Kubernetes Secret in O(namespace) of O(context) that keeps the key, in its field C(key).
       - Without O(api_key) the key is read from there, and a new key is written there at once.
       - A key named O(name) whose secret is not there is lost, and replaced.
+    type: str
+  store_namespace:
+    description: The namespace of O(store), where that is not O(namespace), as for a program that runs elsewhere and has to read it.
     type: str
   state:
     description: Whether the key exists.
@@ -147,6 +150,7 @@ KEY_SPEC: dict[str, dict[str, Any]] = {
     "rotate": {"type": "bool", "default": False},
     # the name of a Secret, not a secret
     "store": {"type": "str", "no_log": False},
+    "store_namespace": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
@@ -226,6 +230,7 @@ def open_store(module: ImmichModule) -> KeyStore:
     from ansible_collections.homelab.immich.plugins.module_utils.immich.key_store import KeyStore
 
     where = {option: module.params[option] for option in ("namespace", "kubeconfig", "context", "rehearsal")}
+    where["namespace"] = module.params["store_namespace"] or where["namespace"]
     return KeyStore(module.params["store"], read_only=module.check_mode, **where)
 
 

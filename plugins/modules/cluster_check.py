@@ -70,6 +70,15 @@ options:
     type: list
     elements: str
     default: []
+  gateways:
+    description: The Gateways that are needed, as C(namespace/name) or C(namespace/name/section).
+    type: list
+    elements: str
+    default: []
+  traefik:
+    description: Whether a way in leads through Traefik. One whose C(readTimeout) would end the upload of a film is a warning.
+    type: bool
+    default: false
   accept_cluster:
     description: The identity of the cluster that takes the place of the last one.
     type: str

@@ -197,6 +197,8 @@ _CALLS: dict[str, tuple[Endpoint, ...]] = {
         Endpoint("GET", "/admin/database-backups/{filename}", "backup.download", capability="backups_api"),
         Endpoint("DELETE", "/admin/database-backups", "backup.delete", capability="backups_api"),
     ),
+    # what the widget of Homepage shows
+    "dashboard": (Endpoint("GET", "/server/statistics", "server.statistics"),),
     # the least that a guard with the view `mount` can do with
     "guard": (
         Endpoint("GET", "/admin/users", "adminUser.read"),

@@ -22,6 +22,9 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
 
 SERVER_IMAGE = re.compile(r"immich-server\b")
 DATABASE_IMAGE = re.compile(r"vectorchord|pgvecto|vchord")
+INGRESS_NGINX = "k8s.io/ingress-nginx"
+READ_TIMEOUT = re.compile(r"entrypoints[._]\w+[._]transport[._]respondingtimeouts[._]readtimeout=?(.*)", re.IGNORECASE)
+UPLOAD_SECONDS = 600  # what Immich's documentation asks for
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 INSTALL_CNPG = "Install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider"
 
@@ -43,6 +46,8 @@ class Wanted:
     public_url: str = ""  # where the url is asked: in a rehearsal that is this machine
     storage_classes: list[str] = field(default_factory=list)
     ingress_classes: list[str] = field(default_factory=list)
+    gateways: list[str] = field(default_factory=list)  # as immich_ingress names them
+    traefik: bool = False  # a way in leads through it
     accept_cluster: str = ""
     accept_moved_volumes: list[str] = field(default_factory=list)
     volumes: list[dict[str, Any]] = field(default_factory=list)  # of the server, as the filter homelab.immich.volumes gives them
@@ -65,7 +70,9 @@ class Found:
     labelled: list[Object] = field(default_factory=list)  # carries the label of the instance, in any namespace
     routes: list[Object] = field(default_factory=list)  # ways in, of all namespaces
     storage_classes: list[Object] = field(default_factory=list)
-    ingress_classes: list[str] = field(default_factory=list)
+    ingress_classes: list[Object] = field(default_factory=list)
+    gateways: list[Object] | None = field(default_factory=list)  # None without the Gateway API
+    traefiks: list[Object] = field(default_factory=list)  # its Deployments and DaemonSets
     services: list[str] = field(default_factory=list)  # of the namespace
     static_volumes: list[Object] = field(default_factory=list)  # of this instance
     memory: dict[str, Any] = field(default_factory=dict)
@@ -108,7 +115,11 @@ def look(client: Client, wanted: Wanted) -> Found:
     routes = (("networking.k8s.io/v1", "Ingress"), ("gateway.networking.k8s.io/v1", "HTTPRoute"), ("traefik.io/v1alpha1", "IngressRoute"))
     found.routes = [item for api, kind in routes for item in every(api, kind) or []]
     found.storage_classes = every("storage.k8s.io/v1", "StorageClass") or []
-    found.ingress_classes = [item["metadata"]["name"] for item in every("networking.k8s.io/v1", "IngressClass") or []]
+    found.ingress_classes = every("networking.k8s.io/v1", "IngressClass") or []
+    if wanted.gateways:
+        found.gateways = every("gateway.networking.k8s.io/v1", "Gateway")
+    if wanted.traefik:
+        found.traefiks = [item for kind in ("Deployment", "DaemonSet") for item in every("apps/v1", kind, "", "app.kubernetes.io/name=traefik") or []]
     found.services = [item["metadata"]["name"] for item in every("v1", "Service", wanted.namespace) or []]
     found.static_volumes = every("v1", "PersistentVolume", "", mine) or []
     return found
@@ -134,10 +145,24 @@ def problems(wanted: Wanted, found: Found) -> list[str]:
 
 def warnings(wanted: Wanted, found: Found) -> list[str]:
     """What need not stop a run."""
+    classes = {item["metadata"]["name"]: (item.get("spec") or {}).get("controller") for item in found.ingress_classes}
     result = [
-        f"Ingress class {name} does not exist in this cluster ({_listed(found.ingress_classes)}): unless its controller works without one, nobody gets in."
+        f"Ingress class {name} does not exist in this cluster ({_listed(list(classes))}): unless its controller works without one, nobody gets in."
         for name in dict.fromkeys(wanted.ingress_classes)
-        if name and name not in found.ingress_classes and "IngressClass" not in found.unlisted
+        if name and name not in classes and "IngressClass" not in found.unlisted
+    ]
+    result += [
+        f"Ingress class {name} is that of ingress-nginx, which was retired in March 2026 and gets no security fixes any more. It works; move to a Gateway"
+        " or Traefik when you can (docs/ways_in.md)."
+        for name in dict.fromkeys(wanted.ingress_classes)
+        if classes.get(name) == INGRESS_NGINX and "nginx" not in name  # where the name says so, preflight has said it
+    ]
+    result += [
+        f"{title(item)} ends every request after 60 seconds, and so the upload of a film. Only its static configuration can change that: set"
+        " ports.websecure.transport.respondingTimeouts.readTimeout of its Helm chart to 600s, or give it the argument"
+        " --entryPoints.websecure.transport.respondingTimeouts.readTimeout=600s (docs/ways_in.md)."
+        for item in found.traefiks
+        if not _reads_slowly(item)
     ]
     if found.unlisted:
         result.append(f"This kubeconfig may not list {', '.join(dict.fromkeys(found.unlisted))} in all namespaces, so they were not looked at.")
@@ -187,6 +212,7 @@ def prerequisites(wanted: Wanted, found: Found) -> list[str]:
     result = []
     if wanted.database_provider == "cnpg" and found.clusters is None:
         result.append(f"immich_database_provider is cnpg, and this cluster has no CloudNativePG. {INSTALL_CNPG}.")
+    result += _gateways(wanted, found)
     if "StorageClass" in found.unlisted:
         return result
     names = [item["metadata"]["name"] for item in found.storage_classes]
@@ -199,6 +225,43 @@ def prerequisites(wanted: Wanted, found: Found) -> list[str]:
         if not name and not any((item["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true" for item in found.storage_classes):
             result.append(f"immich_database_storage_class is empty, and this cluster has no default storage class ({_listed(names)}). Name one.")
     return result
+
+
+def _gateways(wanted: Wanted, found: Found) -> list[str]:
+    """The Gateways that immich_ingress names exist, with the listeners that it names."""
+    if found.gateways is None:
+        return ["immich_ingress has type: gateway, and this cluster has no Gateway API. Install it (https://gateway-api.sigs.k8s.io), or choose another type."]
+    if not wanted.gateways or "Gateway" in found.unlisted:
+        return []
+    result = []
+    live = {f"{item['metadata']['namespace']}/{item['metadata']['name']}": item for item in found.gateways}
+    for gateway in dict.fromkeys(wanted.gateways):
+        place, section = "/".join(gateway.split("/")[:2]), gateway.split("/")[2:]
+        if place not in live:
+            result.append(f"Gateway {place} does not exist in this cluster ({_listed(list(live))}). Correct gateways in immich_ingress, or make it first.")
+            continue
+        listeners = [listener["name"] for listener in live[place]["spec"].get("listeners") or []]
+        if section and section[0] not in listeners:
+            result.append(f"Gateway {place} has no listener called {section[0]} ({_listed(listeners)}). Correct gateways in immich_ingress.")
+    return result
+
+
+def _reads_slowly(traefik: Object) -> bool:
+    """Whether a Traefik was given time for uploads at an entry point, by argument or variable; a file of its own cannot be seen, and says it was thought of."""
+    containers = traefik["spec"]["template"]["spec"].get("containers") or []
+    given = [str(argument) for container in containers for argument in [*(container.get("command") or []), *(container.get("args") or [])]]
+    given += [f"{entry['name'].removeprefix('TRAEFIK_')}={entry.get('value', '')}" for container in containers for entry in container.get("env") or []]
+    if any("configfile" in argument.lower() for argument in given):
+        return True
+    times = [match[1] for argument in given if (match := READ_TIMEOUT.search(argument))]
+    return any(_seconds(time) == 0 or _seconds(time) >= UPLOAD_SECONDS for time in times)
+
+
+def _seconds(duration: str) -> float:
+    """A duration of Go such as 10m or 600s; a number alone is seconds."""
+    units = {"h": 3600, "m": 60, "s": 1, "ms": 0.001, "": 1}
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s|)", duration)
+    return sum(float(number) * units[unit] for number, unit in parts) if parts else -1
 
 
 def versions(wanted: Wanted, found: Found) -> list[str]:
@@ -271,7 +334,7 @@ def hosts(wanted: Wanted, found: Found) -> list[str]:
     for item in found.routes:
         taken = [host for host in dict.fromkeys(wanted.hosts) if host in route_hosts(item)]
         whose = owner(item, wanted.instance)
-        if taken and whose and not wanted.takes_over(item) and "acme.cert-manager.io/http01-solver" not in labels(item):
+        if taken and whose and not _only_redirects(item) and not wanted.takes_over(item) and "acme.cert-manager.io/http01-solver" not in labels(item):
             here = item["metadata"].get("namespace") == wanted.namespace
             own = f", or make it this instance's own: immich_take_over: [{short(item)}]" if here else ""
             result.append(
@@ -279,6 +342,13 @@ def hosts(wanted: Wanted, found: Found) -> list[str]:
                 f" Choose another host in immich_ingress, or remove that {item['kind']}{own}."
             )
     return result
+
+
+def _only_redirects(route: Object) -> bool:
+    """Whether an HTTPRoute leads nowhere but from http to https, as one for all hosts of a Gateway does."""
+    rules = route["spec"].get("rules") or [] if route["kind"] == "HTTPRoute" else []
+    filters = [item for rule in rules for item in rule.get("filters") or []]
+    return bool(filters) and not any(rule.get("backendRefs") for rule in rules) and all(item.get("type") == "RequestRedirect" for item in filters)
 
 
 def same_files(wanted: Wanted, found: Found) -> list[str]:

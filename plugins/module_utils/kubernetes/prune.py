@@ -22,6 +22,7 @@ PRUNED = (
     ("gateway.networking.k8s.io/v1", "HTTPRoute"),
     ("traefik.io/v1alpha1", "IngressRoute"),
     ("traefik.io/v1alpha1", "Middleware"),
+    ("cert-manager.io/v1", "Certificate"),
     ("cilium.io/v2", "CiliumNetworkPolicy"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
     ("policy/v1", "PodDisruptionBudget"),

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, key, title, without_userinfo
 
 HEALTHY = "Cluster in healthy state"
@@ -26,7 +26,20 @@ BROKEN = (
 
 
 # Kinds that are waited for.
-JUDGED = ("Deployment", "PersistentVolumeClaim", "Cluster", "Database", "Job", "Certificate", "ExternalSecret", "OnePasswordItem", "SealedSecret", "Dragonfly")
+JUDGED = (
+    "Deployment",
+    "PersistentVolumeClaim",
+    "Cluster",
+    "Database",
+    "Job",
+    "Certificate",
+    "ExternalSecret",
+    "OnePasswordItem",
+    "SealedSecret",
+    "Dragonfly",
+    "HTTPRoute",
+    "CiliumNetworkPolicy",
+)
 SLOW_START = "the pod runs but does not answer its readiness probe yet"
 
 
@@ -39,7 +52,7 @@ class NotReady:
     patience: int = 0
 
 
-def not_ready(live: Object, pods: list[Object] | None = None, waits_for_consumer: bool = False) -> NotReady | None:
+def not_ready(live: Object, pods: list[Object] | None = None, waits_for_consumer: bool = False, missing: Collection[str] = ()) -> NotReady | None:
     """None when it is ready. Kinds that have nothing to wait for always are."""
     judge = {
         "Deployment": lambda: deployment(live, pods or []),
@@ -52,6 +65,8 @@ def not_ready(live: Object, pods: list[Object] | None = None, waits_for_consumer
         "OnePasswordItem": lambda: secret(live, "Ready"),
         "SealedSecret": lambda: secret(live, "Synced"),
         "Dragonfly": lambda: dragonfly(live),
+        "HTTPRoute": lambda: route(live, missing),
+        "CiliumNetworkPolicy": lambda: cilium(live),
     }.get(live["kind"])
     return judge() if judge else None
 
@@ -194,6 +209,51 @@ def dragonfly(live: Object) -> NotReady | None:
     return NotReady(f"its phase is {phase}" if phase else "not yet seen by the Dragonfly operator; is it running?")
 
 
+def route(live: Object, missing: Collection[str] = ()) -> NotReady | None:
+    """Every Gateway that it names has accepted it; `missing` are those that do not exist."""
+    meta, spec = live["metadata"], live["spec"]
+    reports = (live.get("status") or {}).get("parents") or []
+    for parent in spec.get("parentRefs") or []:
+        called = f"{parent.get('namespace', meta['namespace'])}/{parent['name']}"
+        if called in missing:
+            return NotReady(f"Gateway {called} does not exist; correct gateways in immich_ingress (kubectl get gateways -A)", hopeless=True)
+        heard = [item for item in reports if _place(item["parentRef"], live) == _place(parent, live)]
+        conditions = [item for report in heard for item in report.get("conditions") or [] if item.get("observedGeneration") == meta.get("generation")]
+        for wanted in ("Accepted", "ResolvedRefs"):
+            found = [item for item in conditions if item["type"] == wanted]
+            if not found:
+                return NotReady(f"not yet looked at by the controller of Gateway {called}; is it running?")
+            if not any(item["status"] == "True" for item in found):
+                return NotReady(*_refused(found[0], called, parent.get("sectionName", ""), live))
+    return None
+
+
+def _place(parent: Object, live: Object) -> tuple[str, str, str | None]:
+    return parent.get("namespace", live["metadata"]["namespace"]), parent["name"], parent.get("sectionName")
+
+
+def _refused(condition: Object, gateway: str, section: str, live: Object) -> tuple[str, bool]:
+    """Why a Gateway does not take a route, and whether it never will."""
+    namespace, hosts = live["metadata"]["namespace"], ", ".join(live["spec"].get("hostnames") or [])
+    said = f" ({condition['message']})" if condition.get("message") else ""
+    if condition["reason"] == "NotAllowedByListeners":
+        advice = f"allow it in allowedRoutes.namespaces of the listener, with from: All or a Selector for a label of namespace {namespace}"
+        return f"Gateway {gateway} lets no route from namespace {namespace} in{said}; {advice}", True
+    if condition["reason"] == "NoMatchingListenerHostname":
+        return f"Gateway {gateway} has no listener for {hosts}{said}; give it one, or correct hosts in immich_ingress", True
+    if condition["reason"] == "NoMatchingParent":
+        return f"Gateway {gateway} has no listener called {section}{said}; correct gateways in immich_ingress", True
+    return f"Gateway {gateway} does not take it: {condition.get('message') or condition['reason']}", False
+
+
+def cilium(live: Object) -> NotReady | None:
+    """Cilium could read it; older ones say nothing."""
+    for condition in (live.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "Valid" and condition["status"] == "False":
+            return NotReady(f"Cilium does not take it: {condition.get('message') or condition.get('reason', '')}", hopeless=True)
+    return None
+
+
 def pending(client: Client, wanted: list[Object], known: Iterable[Object] = ()) -> list[dict[str, Any]]:
     """The objects that are not ready, and why; asks the API server for no more than it takes, and not about what is known to be ready."""
     ready = {key(item) for item in known if not not_ready(item)}
@@ -218,8 +278,22 @@ def _context(client: Client, live: Object) -> dict[str, Any]:
         chosen = {"cnpg.io/cluster": meta["name"]} if live["kind"] == "Cluster" else live["spec"]["selector"].get("matchLabels") or {}
         pods = client.resource("v1", "Pod")
         return {"pods": client.list(pods, meta["namespace"], ",".join(f"{name}={value}" for name, value in chosen.items())) if pods else []}
+    if live["kind"] == "HTTPRoute":
+        places = [_place(parent, live)[:2] for parent in live["spec"].get("parentRefs") or []]
+        return {"missing": [f"{namespace}/{name}" for namespace, name in places if _is_missing(client, namespace, name)]}
     if live["kind"] == "PersistentVolumeClaim" and live["spec"].get("storageClassName"):
         classes = client.resource("storage.k8s.io/v1", "StorageClass")
         found = client.get(classes, live["spec"]["storageClassName"]) if classes else None
         return {"waits_for_consumer": bool(found) and found.get("volumeBindingMode") == "WaitForFirstConsumer" and not live["spec"].get("volumeName")}
     return {}
+
+
+def _is_missing(client: Client, namespace: str, name: str) -> bool:
+    """Whether a Gateway does not exist. One that may not be looked at does."""
+    gateways = client.resource("gateway.networking.k8s.io/v1", "Gateway")
+    try:
+        return gateways is not None and client.get(gateways, name, namespace) is None
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return False

@@ -166,9 +166,67 @@ def test_a_missing_storage_class_is_named_with_those_that_exist():
 
 
 def test_a_missing_ingress_class_is_a_warning():
-    [warning] = identity.warnings(wanted(ingress_classes=["traefik"]), found(ingress_classes=["nginx"]))
+    [warning] = identity.warnings(wanted(ingress_classes=["traefik"]), found(ingress_classes=[thing("IngressClass", "nginx")]))
     assert "traefik" in warning and "it has nginx" in warning
-    assert identity.warnings(wanted(ingress_classes=["traefik"]), found(ingress_classes=["traefik"])) == []
+    assert identity.warnings(wanted(ingress_classes=["traefik"]), found(ingress_classes=[thing("IngressClass", "traefik")])) == []
+
+
+def test_ingress_nginx_is_retired_under_any_name():
+    classes = [thing("IngressClass", name, spec={"controller": "k8s.io/ingress-nginx"}) for name in ("internal", "nginx")]
+    [warning] = identity.warnings(wanted(ingress_classes=["internal"]), found(ingress_classes=classes))
+    assert warning.startswith("Ingress class internal is that of ingress-nginx, which was retired in March 2026")
+    assert identity.warnings(wanted(ingress_classes=["nginx"]), found(ingress_classes=classes)) == []  # preflight has said it
+
+
+def traefik(*args, env=()):
+    variables = [{"name": name, "value": value} for name, value in env]
+    return thing("Deployment", "traefik", {}, "kube-system", spec={"template": {"spec": {"containers": [{"name": "traefik", "args": args, "env": variables}]}}})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        traefik(),
+        traefik("--entryPoints.websecure.address=:8443/tcp"),
+        traefik("--entryPoints.websecure.transport.respondingTimeouts.readTimeout=60s"),
+        traefik("--entryPoints.websecure.transport.respondingTimeouts.writeTimeout=600s"),
+    ],
+)
+def test_a_traefik_that_ends_uploads_is_a_warning_with_the_value_to_set(given):
+    [warning] = identity.warnings(wanted(traefik=True), found(traefiks=[given]))
+    assert warning.startswith("Deployment kube-system/traefik ends every request after 60 seconds")
+    assert "ports.websecure.transport.respondingTimeouts.readTimeout of its Helm chart to 600s" in warning
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        traefik("--entryPoints.websecure.transport.respondingTimeouts.readTimeout=600s"),
+        traefik("--entrypoints.websecure.transport.respondingtimeouts.readtimeout=1h"),
+        traefik("--entryPoints.websecure.transport.respondingTimeouts.readTimeout=0"),
+        traefik(env=[("TRAEFIK_ENTRYPOINTS_WEBSECURE_TRANSPORT_RESPONDINGTIMEOUTS_READTIMEOUT", "600")]),
+        traefik("--configfile=/etc/traefik/traefik.yml"),
+    ],
+)
+def test_a_traefik_that_was_given_time_is_fine(given):
+    assert identity.warnings(wanted(traefik=True), found(traefiks=[given])) == []
+
+
+def gateway(name, *listeners, namespace="network"):
+    return thing("Gateway", name, {}, namespace, spec={"listeners": [{"name": listener} for listener in listeners]})
+
+
+def test_gateways_and_their_listeners_exist():
+    live = [gateway("public", "http", "https"), gateway("tailscale", "https")]
+    assert identity.problems(wanted(gateways=["network/public/https", "network/tailscale"]), found(gateways=live)) == []
+    first, second = identity.problems(wanted(gateways=["network/publik", "network/tailscale/http"]), found(gateways=live))
+    assert first.startswith("Gateway network/publik does not exist in this cluster (it has network/public, network/tailscale). Correct gateways in")
+    assert second == "Gateway network/tailscale has no listener called http (it has https). Correct gateways in immich_ingress."
+
+
+def test_a_cluster_without_the_gateway_api():
+    [problem] = identity.problems(wanted(gateways=["network/public"]), found(gateways=None))
+    assert "this cluster has no Gateway API" in problem
 
 
 def test_an_immich_of_somebody_else_is_never_doubled():
@@ -204,6 +262,14 @@ def test_a_host_that_leads_to_somebody_else_is_refused(route):
     [problem] = identity.problems(wanted(), found(routes=[route]))
     assert f"photos.example.net already leads elsewhere: {route['kind']} web/old" in problem
     assert identity.problems(wanted(hosts=["other.example.net"]), found(routes=[route])) == []
+
+
+def test_a_route_that_only_leads_to_https_is_no_other_home():
+    rule = {"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}]}
+    route = thing("HTTPRoute", "redirects", namespace="web", spec={"hostnames": ["photos.example.net"], "rules": [rule]})
+    assert identity.problems(wanted(), found(routes=[route])) == []
+    route["spec"]["rules"].append({"backendRefs": [{"name": "old"}]})
+    assert identity.problems(wanted(), found(routes=[route])) != []
 
 
 def test_a_server_can_be_asked_when_a_pod_is_ready_and_a_service_leads_to_it():

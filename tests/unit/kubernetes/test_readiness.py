@@ -191,3 +191,57 @@ def test_a_secret_that_a_controller_makes_is_waited_for(kind, condition):
 def test_a_dragonfly_is_waited_for(phase, why):
     found = not_ready({"kind": "Dragonfly", "metadata": {"name": "immich-dragonfly"}, "status": {"phase": phase} if phase else {}})
     assert found is None if why is None else why in found.why
+
+
+def route(*reports, parents=({"namespace": "network", "name": "public", "sectionName": "https"},)):
+    return {
+        "kind": "HTTPRoute",
+        "metadata": {"name": "immich-server", "namespace": "immich", "generation": 2},
+        "spec": {"hostnames": ["photos.example.net"], "parentRefs": list(parents)},
+        "status": {"parents": list(reports)},
+    }
+
+
+def report(accepted="True", resolved="True", reason="Accepted", message="", generation=2, **parent):
+    place = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "network", "name": "public", "sectionName": "https", **parent}
+    conditions = [
+        {"type": "Accepted", "status": accepted, "reason": reason, "message": message, "observedGeneration": generation},
+        {"type": "ResolvedRefs", "status": resolved, "reason": reason, "message": message, "observedGeneration": generation},
+    ]
+    return {"parentRef": {name: value for name, value in place.items() if value}, "controllerName": "example.net/gateway", "conditions": conditions}
+
+
+def test_a_route_that_every_gateway_took_is_ready():
+    assert not_ready(route(report())) is None
+    second = {"namespace": "network", "name": "tailscale"}
+    assert not_ready(route(report(), report(name="tailscale", sectionName=""), parents=[*route()["spec"]["parentRefs"], second])) is None
+
+
+@pytest.mark.parametrize(
+    ("reports", "why", "hopeless"),
+    [
+        ([], "not yet looked at by the controller of Gateway network/public; is it running?", False),
+        ([report(generation=1)], "not yet looked at", False),
+        ([report(name="other")], "not yet looked at", False),
+        ([report("False", reason="NotAllowedByListeners")], "Gateway network/public lets no route from namespace immich in; allow it in allowedRoutes", True),
+        ([report("False", reason="NoMatchingListenerHostname")], "Gateway network/public has no listener for photos.example.net; give it one", True),
+        ([report("False", reason="NoMatchingParent")], "Gateway network/public has no listener called https; correct gateways", True),
+        ([report("False", reason="UnsupportedValue", message="no timeouts")], "Gateway network/public does not take it: no timeouts", False),
+        ([report(resolved="False", reason="BackendNotFound", message="no Service")], "Gateway network/public does not take it: no Service", False),
+    ],
+)
+def test_a_route_that_a_gateway_did_not_take_says_why(reports, why, hopeless):
+    found = not_ready(route(*reports))
+    assert why in found.why and found.hopeless is hopeless
+
+
+def test_a_gateway_that_does_not_exist_is_not_waited_for():
+    found = not_ready(route(), missing=["network/public"])
+    assert found.hopeless and found.why.startswith("Gateway network/public does not exist; correct gateways in immich_ingress")
+
+
+def test_a_policy_that_cilium_cannot_read_is_told():
+    live = {"kind": "CiliumNetworkPolicy", "metadata": {"name": "immich-server"}, "status": {}}
+    assert not_ready(live) is None
+    live["status"] = {"conditions": [{"type": "Valid", "status": "False", "message": "bad port"}]}
+    assert not_ready(live).hopeless and "bad port" in not_ready(live).why

@@ -9,6 +9,8 @@ import base64
 import http.server
 import json
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -265,3 +267,24 @@ def test_a_key_given_by_hand_wins_over_the_one_in_the_cluster(immich: Any, clust
     cluster.secrets["immich-api-key"] = "stale"
     result = immich.run("api_key", **KEY, **cluster.options)
     assert not result.changed and "secret" not in result.data and cluster.secrets == {"immich-api-key": "stale"}
+
+
+def test_a_key_for_a_program_elsewhere_is_kept_where_that_runs(immich: Any, cluster: Cluster) -> None:
+    cluster.read_only = True
+    message = immich.log_in("api_key", **KEY, **cluster.options, store_namespace="home").message
+    assert "could not be kept in the Secret home/immich-api-key: no;" in message
+
+
+def test_the_key_of_a_dashboard_reads_its_numbers_and_nothing_else(immich: Any) -> None:
+    key = immich.log_in("api_key", name="homepage", purposes=["dashboard"])["secret"]
+
+    def status(path: str) -> int:
+        request = urllib.request.Request(f"{immich.server.url}/api{path}", headers={"x-api-key": key})
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert status("/server/statistics") == 200
+    assert {status("/admin/users"), status("/libraries"), status("/system-config")} == {403}
