@@ -32,7 +32,7 @@ options:
         give V(validate) too, which needs a key with all permissions.
     type: list
     elements: str
-    choices: [backups, dashboard, guard, integrity, libraries, maintenance, onboarding, queues, scan, settings, statistics, users, validate]
+    choices: [backups, dashboard, guard, integrity, libraries, maintenance, onboarding, queues, recovery, scan, settings, statistics, users, validate]
   permissions:
     description: Permissions of the key, as the server names them. Use either this or O(purposes).
     type: list

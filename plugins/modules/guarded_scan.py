@@ -133,6 +133,13 @@ libraries:
     returned:
       description: How many came back out of it.
       type: int
+    left:
+      description:
+        - What of the library is still in the trash after a scan that took something out, or with the brake set. Null where the caller does not own the
+          library, or its key may not search (purpose C(recovery) of M(homelab.immich.api_key)).
+        - By why, each with C(count) and at most 20 C(paths). C(gone) is what Immich does not find below the import paths, C(by_a_person) what a person
+          put there, C(films) are films of motion photos, of which those that Immich made itself do not come back by a scan.
+      type: dict
     unchecked:
       description: Limits that were not compared before the scan.
       type: list

@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 
 # importing these registers their routes
-from . import accounts, backups, config, info, integrity, jobs, libraries, maintenance, users  # noqa: F401  # pylint: disable=unused-import
+from . import accounts, backups, config, info, integrity, jobs, libraries, maintenance, search, users  # noqa: F401  # pylint: disable=unused-import
 from .dialects import data
 from .errors import Refused, bad_request, not_a_uuid
 from .instance import Instance, NotReady

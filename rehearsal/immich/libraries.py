@@ -116,15 +116,3 @@ def validate_library(server: Server, call: Call) -> dict[str, Any]:
         message = validate_import_path(server, path)
         answers.append({"importPath": path, "isValid": not message} | ({"message": message} if message else {}))
     return {"importPaths": answers}
-
-
-@route("POST", "/search/statistics", permission="asset.statistics", body="StatisticsSearchDto")
-def search_statistics(server: Server, call: Call) -> dict[str, int]:
-    """Only assets of the caller; asking for offline ones includes those in the trash."""
-    wanted = {name: value for name, value in call.body.items() if value is not None}
-    assets = (asset for asset in server.db["assets"].values() if asset["ownerId"] == call.user["id"])
-    return {
-        "total": sum(
-            (wanted.get("isOffline") is True or not asset["deletedAt"]) and all(asset[name] == value for name, value in wanted.items()) for asset in assets
-        )
-    }

@@ -189,6 +189,23 @@ class Home:
 
         self.server.with_assets(put)
 
+    def throw_photo_away(self, name: str) -> None:
+        """What somebody puts into the trash of the library in the web page; no scan takes it out."""
+
+        def put(assets: dict[str, Any]) -> None:
+            [asset] = [asset for asset in assets.values() if asset["path"] == name]
+            asset |= {"status": "trashed", "deletedAt": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")}
+
+        self.server.with_assets(put)
+
+    def add_film(self, name: str) -> None:
+        """The film of a motion photo, which Immich keeps in its own folder."""
+        (self.photos.with_name("media") / "encoded-video" / name).write_bytes(b"a film")
+        now, place = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"), self.server.running.media_location
+        film = {"id": str(uuid.uuid4()), "libraryId": self.library, "ownerId": self.owner, "path": f"{place}/encoded-video/{name}", "type": "VIDEO",
+                "size": 6, "modified": now, "createdAt": now, "status": "active", "isExternal": False, "isOffline": False, "deletedAt": None}
+        self.server.with_assets(lambda assets: assets.update({film["id"]: film}))
+
     def empty_trash(self) -> None:
         """What a person does in the web page."""
 

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import release
 from ansible_collections.homelab.immich.plugins.module_utils.guard.shared import Files
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
+from ansible_collections.homelab.immich.plugins.module_utils.immich.versions import permissions
 from ansible_collections.homelab.immich.rehearsal.immich.dialects import DIALECTS
 
 from .conftest import EMAIL, PHOTOS, Home
@@ -122,6 +123,65 @@ def test_the_look_of_every_hour_leaves_what_people_throw_away_alone_and_puts_the
     assert [entry["outcome"] for entry in records] == ["scanned", "watched"]  # a look that finds nothing leaves no record
     busy(home)
     assert home.watch().outcome == "later"
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_what_does_not_come_back_is_named_with_its_reason(make_home: Callable[[str, str], Home], version: str) -> None:
+    home = make_home(version, "server")
+    home.add_film("MVIMG_1-MP.mp4")
+    assert home.guard().outcome == "scanned"
+    home.throw_photo_away("/mnt/photos/2022/IMG_0000.jpg")
+    films = home.photos.with_name("media") / "encoded-video"
+
+    def everything_goes(home: Home) -> None:
+        home.unmount()
+        films.rename(films.with_name("films"))
+
+    assert home.guard(everything_goes).outcome == "braked"
+    home.mount_again()
+    films.with_name("films").rename(films)
+    home.hide("2024/IMG_0003.jpg", "2024/IMG_0007.jpg")
+    asked = len(home.server.requests)
+    report = home.guard()
+    assert (report.outcome, report.returned) == ("scanned", 37)
+    place = home.server.running.media_location
+    assert report.left == {
+        "gone": {"count": 2, "paths": ["/mnt/photos/2024/IMG_0003.jpg", "/mnt/photos/2024/IMG_0007.jpg"]},
+        "by_a_person": {"count": 1, "paths": ["/mnt/photos/2022/IMG_0000.jpg"]},
+        "films": {"count": 1, "paths": [f"{place}/encoded-video/MVIMG_1-MP.mp4"]},
+    }
+    said = "\n".join(report.notes)
+    assert "2 assets whose file Immich does not find below the import paths (/mnt/photos/2024/IMG_0003.jpg, /mnt/photos/2024/IMG_0007.jpg)" in said
+    assert "1 asset that a person put there" in said and "1 film of a motion photo" in said
+    assert len([request for request in home.server.requests[asked:] if "/search/" in request.path]) <= 10
+
+
+def test_of_many_that_do_not_come_back_some_are_named_with_as_many_requests(make_home: Callable[[str, str], Home]) -> None:
+    home = make_home("3.3.5", "server")
+    assert home.guard().outcome == "scanned"
+    assert home.guard(Home.unmount).outcome == "braked"
+    home.mount_again()
+    home.hide("2022", "2023")
+    report = home.guard()
+    assert report.left and report.left["gone"]["count"] == 30 and len(report.left["gone"]["paths"]) == 20
+    assert "and 25 more). Put the files back and scan again." in "\n".join(report.notes)
+
+
+@pytest.mark.parametrize("purposes", [["guard", "settings"], ["guard", "settings", "recovery"]])
+def test_a_small_key_counts_what_does_not_come_back(make_home: Callable[[str, str], Home], purposes: list[str]) -> None:
+    home = make_home("3.3.5", "mount")
+    made = home.admin.post("/api-keys", {"name": "small", "permissions": permissions("3.3.5", purposes)}, doing="make a key")
+    home.key = made["secret"]
+    assert home.guard().outcome == "scanned"
+    assert home.guard(Home.unmount).outcome == "braked"
+    home.mount_again()
+    home.hide("2024/IMG_0003.jpg")
+    report = home.guard()
+    assert (report.outcome, report.returned) == ("scanned", PHOTOS - 1)
+    said = "\n".join(report.notes)
+    assert "1 asset of admin@example.net is in the trash, 0 of them from before" in said
+    assert ("/mnt/photos/2024/IMG_0003.jpg" in said) is ("recovery" in purposes)
+    assert ("only admin@example.net can see" in said) is ("recovery" not in purposes)
 
 
 @pytest.mark.parametrize("view", ["server", "mount"])

@@ -38,6 +38,8 @@ class Report:
     # how many assets the scan put into the trash, and how many it took out
     trashed: int = 0
     returned: int = 0
+    # what is still in the trash, by why, where the caller may see it
+    left: dict[str, dict[str, Any]] | None = None
     # what nobody looked at before the scan, because this view cannot
     unchecked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -16,6 +16,7 @@ from ..immich.changes import Change, PlanErrors
 from ..immich.client import Client
 from ..immich.errors import ApiError, ImmichError, UnexpectedAnswer, Unreachable
 from ..immich.libraries import statistics
+from . import left
 from .brake import by_hand, set_brake
 from .checks import LIBRARY, Checks, Later, Refused
 from .config import Config, Limits, allowed
@@ -221,12 +222,22 @@ class Guard:
         back = f", {report.returned:,} came back out of it" if report.returned else ""
         new = max(0, after["total"] - before["total"])
         message = f"Scan of {report.what} done: {counted(new, 'new asset')}, {report.trashed:,} into the trash{back}."
-        if memory := self._braked(report):
+        memory = self._braked(report)
+        if after["trashed"] and (memory or report.returned):
+            self._what_is_left(library, report)
+        if memory:
             # somebody may have emptied the trash since
             since = f", {min(memory['counts']['trashed'], after['trashed']):,} of them from before" if memory.get("owner_id") == library["ownerId"] else ""
             trash = f"{counted(after['trashed'], 'asset')} of {report.owner} {'is' if after['trashed'] == 1 else 'are'} in the trash{since}"
             report.notes.append(f"The brake is set since {memory['since']}; {trash}. When all is back, release it: {RELEASE}.")
         return self._ended(report, "scanned", message)
+
+    def _what_is_left(self, library: dict[str, Any], report: Report) -> None:
+        try:
+            report.left = left.look(self._api, library)
+            report.notes += left.told(report.left, report.owner)
+        except ImmichError as error:
+            report.notes.append(f"What is still in the trash could not be asked: {error}")
 
     def _braked(self, report: Report) -> dict[str, Any] | None:
         try:
@@ -273,11 +284,11 @@ class Guard:
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """Do it, and again while the server restarts."""
-        for left in range(PATIENCE_S // _PAUSE_S, -1, -1):
+        for more in range(PATIENCE_S // _PAUSE_S, -1, -1):
             try:
                 return action()
             except ImmichError as error:
-                if not left or not away(error):
+                if not more or not away(error):
                     raise
                 self._sleep(_PAUSE_S)
         raise AssertionError("the last try returns or raises")

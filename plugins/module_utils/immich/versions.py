@@ -163,12 +163,14 @@ LATER_QUEUES: dict[str, Version] = {"ocr": Version(2, 2), "workflow": Version(2,
 _PERMISSIONS_SINCE: dict[str, Version] = {
     "adminConfig": Version(3, 2),
     "adminUser": Version(1, 136),
+    "asset.statistics": Version(1, 136),
     "backup": Version(2, 5),
     "job": Version(1, 136),
     "maintenance": Version(2, 3),
     "queue": Version(2, 4),
     "queueJob": Version(2, 4),
     "server": Version(1, 136),
+    "user": Version(1, 136),
 }
 # how older versions call a group
 _PERMISSIONS_BEFORE = {"adminUser": "admin.user"}
@@ -240,6 +242,12 @@ _CALLS: dict[str, tuple[Endpoint, ...]] = {
         Endpoint("PUT", "/queues/{name}", "queue.update", capability="queues_api"),
         Endpoint("GET", "/queues/{name}/jobs", "queueJob.read", capability="queues_api"),
         Endpoint("DELETE", "/queues/{name}/jobs", "queueJob.delete", 204, "queues_api"),
+    ),
+    # what of a library is still in the trash, and why; for the owner of the library only
+    "recovery": (
+        Endpoint("GET", "/users/me", "user.read"),
+        Endpoint("POST", "/search/statistics", "asset.statistics"),
+        Endpoint("POST", "/search/metadata", "asset.read"),
     ),
     "scan": (
         Endpoint("GET", "/admin/users", "adminUser.read"),
@@ -405,7 +413,7 @@ def permission_name(permission: str, version: Version) -> str | None:
     group, _dot, action = permission.partition(".")
     if permission in (ANYBODY, ANY_KEY):
         return None
-    if version >= _PERMISSIONS_SINCE.get(group, OLDEST):
+    if version >= _PERMISSIONS_SINCE.get(permission, _PERMISSIONS_SINCE.get(group, OLDEST)):
         return permission
     older = _PERMISSIONS_BEFORE.get(group)
     return f"{older}.{action}" if older else None
