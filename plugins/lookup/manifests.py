@@ -15,6 +15,7 @@ description:
   - They come in the order of the roles, and then of the names of the templates.
   - Adds the namespace and the common labels where an object does not set them, and applies O(immich_patches).
   - A template that renders to nothing contributes nothing.
+  - A Namespace says the Pod Security level that admits every pod that any role renders for it, and not much more.
   - Import the roles statically, so that their defaults are visible.
 options:
   _terms:
@@ -71,7 +72,7 @@ import jinja2
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar, trust_as_template
-from ansible_collections.homelab.immich.plugins.plugin_utils import exposure
+from ansible_collections.homelab.immich.plugins.plugin_utils import exposure, pod_security
 from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import ROLES, ManifestError, complete, parse, patch, refuse_duplicates
 
 FOLDER = Path(__file__).parents[2] / "roles"
@@ -101,9 +102,17 @@ class LookupModule(LookupBase):
             complete(objects, namespace, labels)
             refuse_duplicates(objects)
             unused = patch(objects, patches)
+            others = [role for role in ROLES if role not in (terms or ROLES)]
             if unused:
-                self._refuse_unknown(unused, patches, set(ROLES) - set(terms or ROLES), templar, variables)
+                self._refuse_unknown(unused, patches, others, templar, variables)
             exposure.refuse(objects, str(value("immich_name")))
+            if others and any(item["kind"] == "Namespace" for item in objects):
+                rest = [item for role in others for item in self._render(role, templar, variables)]
+                complete(rest, namespace, labels)
+                patch(rest, patches)
+                pod_security.state(objects, objects + rest)
+            else:
+                pod_security.state(objects, objects)
         except ManifestError as error:
             raise AnsibleLookupError(str(error)) from error
         return objects
@@ -126,7 +135,7 @@ class LookupModule(LookupBase):
             objects += parse(rendered, source) if isinstance(rendered, str) else []
         return objects
 
-    def _refuse_unknown(self, unused: list[int], patches: list[dict[str, Any]], others: set[str], templar: Templar, variables: dict[str, Any]) -> None:
+    def _refuse_unknown(self, unused: list[int], patches: list[dict[str, Any]], others: list[str], templar: Templar, variables: dict[str, Any]) -> None:
         """Refuse a patch unless an object of another role, applied in another phase, is what it is for."""
         known = set()
         for role in others:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Supplemental groups of the pods, which come from `immich_patches` alone. Pure functions, for preflight and for the nas role."""
+"""Supplemental groups of the pods: those of their devices, and what `immich_patches` says. Pure functions, for preflight and for the nas role."""
 
 from __future__ import annotations
 
@@ -14,13 +14,21 @@ _KEYS = ("supplementalGroups", "fsGroup")
 def groups_of(instance: Mapping[str, Any], pods: Iterable[str]) -> list[int]:
     """The supplemental groups that all of these pods (server, machine-learning) have; `instance` are the variables of a host."""
     name = instance.get("immich_name") or "immich"
-    each = [set(_patched(instance.get("immich_patches") or [], f"{name}-{pod}")) for pod in pods]
+    each = [_of_device(instance, pod) | set(_patched(instance.get("immich_patches") or [], f"{name}-{pod}")) for pod in pods]
     return sorted(set.intersection(*each)) if each else []
 
 
 def fs_groups_of(instance: Mapping[str, Any], pod: str) -> list[int]:
     """What patches make the fsGroup of a pod."""
     return sorted(set(_patched(instance.get("immich_patches") or [], f"{instance.get('immich_name') or 'immich'}-{pod}", ("fsGroup",))))
+
+
+def _of_device(instance: Mapping[str, Any], pod: str) -> set[int]:
+    """The groups that own the GPU of a pod."""
+    variable = f"immich_{pod.replace('-', '_')}"
+    if instance.get(f"{variable}_acceleration", "none") == "none" or pod == "server" and instance.get("immich_workers") == "split":
+        return set()  # of split workers only one has the device, and both use the volumes
+    return {int(group) for group in instance.get(f"{variable}_device_groups") or []}
 
 
 def _patched(patches: Iterable[Mapping[str, Any]], deployment: str, keys: tuple[str, ...] = _KEYS) -> Iterator[int]:

@@ -47,6 +47,9 @@ PURPOSES = {
     "cache_url": Purpose(("url",)),
     "database_backup": Purpose(("ACCESS_KEY_ID", "ACCESS_SECRET_KEY")),
     "smb": Purpose(("username", "password"), optional=("domain",)),
+    # of settings that are in a file; plugin_utils/system_settings.py says which
+    "oauth": Purpose(("clientSecret",)),
+    "smtp": Purpose(("password",)),
 }
 
 
@@ -61,7 +64,8 @@ def wanted(
     """The purposes for which an instance has a Secret; `database` has its provider and its backup."""
     cache = "cache" if cache_provider != "external" or cache_host else "cache_url"
     open_to_all = cache_provider == "external" and cache == "cache" and cache not in sources
-    return ["database", *_backups(database or {})] + [cache] * (not open_to_all) + ["smb"] * any(volume.get("smb") for volume in volumes)
+    settings = [name for name in ("oauth", "smtp") if name in sources]
+    return ["database", *_backups(database or {})] + [cache] * (not open_to_all) + ["smb"] * any(volume.get("smb") for volume in volumes) + settings
 
 
 def _backups(database: Mapping[str, Any]) -> list[str]:

@@ -74,7 +74,10 @@ async def _instances(cluster: Cluster, owner: dict) -> None:
             container |= {"resources": spec.get("resources", {}), "volumeMounts": [{"name": "pgdata", "mountPath": "/var/lib/postgresql/data"}]}
             volumes = [{"name": "pgdata", "persistentVolumeClaim": {"claimName": instance}}]
             body = {"apiVersion": "v1", "kind": "Pod", "metadata": owned(owner, instance, labels=labels)}
-            body["spec"] = {"containers": [container], "volumes": volumes, "enableServiceLinks": False, "automountServiceAccountToken": False}
+            container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+            identity = {"runAsNonRoot": True, "runAsUser": 26, "runAsGroup": 26, "seccompProfile": {"type": "RuntimeDefault"}}
+            body["spec"] = {"securityContext": identity, "containers": [container], "volumes": volumes}
+            body["spec"] |= {"enableServiceLinks": False, "automountServiceAccountToken": False}
             await cluster.create(f"/api/v1/namespaces/{namespace}/pods", body)
         elif "deletionTimestamp" in pod["metadata"]:
             continue

@@ -8,12 +8,46 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..model import Inventory, Problem
-from . import cache, database, exports, ingress, instances, libraries, quantities, real_run, schedules, secrets, settings, urls, users, versions, volumes
+from . import (
+    cache,
+    database,
+    exports,
+    ingress,
+    instances,
+    libraries,
+    quantities,
+    real_run,
+    schedules,
+    secrets,
+    settings,
+    urls,
+    users,
+    versions,
+    volumes,
+    workloads,
+)
 
 Rule = Callable[[Inventory], Iterator[Problem]]
 
 RULES: tuple[Rule, ...] = tuple(
     rule
-    for theme in (real_run, instances, versions, secrets, database, cache, urls, ingress, volumes, exports, users, libraries, schedules, quantities, settings)
+    for theme in (
+        real_run,
+        instances,
+        versions,
+        secrets,
+        database,
+        cache,
+        urls,
+        ingress,
+        volumes,
+        exports,
+        users,
+        libraries,
+        schedules,
+        quantities,
+        settings,
+        workloads,
+    )
     for rule in theme.RULES
 )
