@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..cluster import Cluster
-from .objects import is_ready
+from .objects import FAIL, is_ready
 
 KINDS = {"Pod": "/api/v1/pods"}
-FAIL = "rehearsal.homelab.immich/fail"
 CONFIG_ERROR = "CreateContainerConfigError"
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 
+FAIL = "rehearsal.homelab.immich/fail"  # an object with this annotation fails, with what it says
+
 
 def owned(owner: dict, name: str, **metadata: object) -> dict:
     """Metadata of an object that goes when its owner goes."""

@@ -72,12 +72,15 @@ async def _instances(cluster: Cluster, owner: dict) -> None:
         if pod is None:
             container = {"name": "postgres", "image": image, "ports": [{"name": "postgresql", "containerPort": 5432}]}
             container |= {"resources": spec.get("resources", {}), "volumeMounts": [{"name": "pgdata", "mountPath": "/var/lib/postgresql/data"}]}
+            container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
             volumes = [{"name": "pgdata", "persistentVolumeClaim": {"claimName": instance}}]
             body = {"apiVersion": "v1", "kind": "Pod", "metadata": owned(owner, instance, labels=labels)}
-            container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
             identity = {"runAsNonRoot": True, "runAsUser": 26, "runAsGroup": 26, "seccompProfile": {"type": "RuntimeDefault"}}
             body["spec"] = {"securityContext": identity, "containers": [container], "volumes": volumes}
             body["spec"] |= {"enableServiceLinks": False, "automountServiceAccountToken": False}
+            selector = spec.get("affinity", {}).get("nodeSelector")
+            if selector:
+                body["spec"]["nodeSelector"] = selector
             await cluster.create(f"/api/v1/namespaces/{namespace}/pods", body)
         elif "deletionTimestamp" in pod["metadata"]:
             continue
