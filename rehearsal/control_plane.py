@@ -145,7 +145,6 @@ def start(home: Path, programs: dict[str, Path], ports: dict[str, int], progress
     _wait(home, "kube-apiserver", lambda: api.request("GET", "/readyz"), progress)
     progress.step("Applying CRDs")
     apply_crds(home, api, crds.ensure(progress), progress)
-    _apply_nodes(api)
     progress.step("Starting the controllers")
     common = ["--leader-elect=false", "--secure-port=0", "--profiling=false"]
     processes.start(home, "kube-controller-manager", [
@@ -255,10 +254,16 @@ def apply_crds(home: Path, api: Api, wanted: list[dict], progress: Progress) -> 
         time.sleep(0.1)
 
 
-def _apply_nodes(api: Api) -> None:
+def _apply_nodes(api: Api, more: list[str], selectors: list[dict[str, str]]) -> None:
+    """Two nodes, and those that a volume names. Each has the labels that the inventory selects by; where two selectors want different values, each value
+    has a node."""
     resources = {"cpu": "16", "memory": "64Gi", "pods": "110", "ephemeral-storage": "1Ti"}
-    for name in NODES:
-        labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+    wanted: dict[str, list[str]] = {}
+    for key, value in (pair for selector in selectors for pair in selector.items()):
+        wanted[key] = [*dict.fromkeys([*wanted.get(key, []), value])]
+    for number, name in enumerate((*NODES, *more)):
+        labels = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"} | {key: values[number % len(values)] for key, values in wanted.items()}
+        labels["kubernetes.io/hostname"] = name
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
         api.apply(f"/api/v1/nodes/{name}", node)
         status = {"allocatable": resources, "capacity": resources}
@@ -268,6 +273,7 @@ def _apply_nodes(api: Api) -> None:
 def apply_spec(home: Path, port: int, spec: dict) -> None:
     """Make the cluster have what the inventory takes for granted, and a default of each class: storage classes, ingress classes, issuers."""
     api = Api(home, port)
+    _apply_nodes(api, spec.get("nodes", []), spec.get("node_selectors", []))
     storage = {
         name: {
             "provisioner": PROVISIONER + name,

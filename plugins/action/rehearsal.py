@@ -71,12 +71,16 @@ def rehearses(hostvars: Mapping[str, Any], hosts: list[str]) -> bool:
 
 
 def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]]) -> dict[str, Any]:
-    """What the rehearsal has to have: the classes and issuers that instances name, and the NAS with what they export."""
-    classes, ways = set(), []
+    """What the rehearsal has to have: the classes, issuers and nodes that instances name, and the NAS with what they export."""
+    classes, ways, selectors, nodes = set(), [], [], set()
     for host in groups.get("immich", []):
         named = [name for name in hostvars[host] if name.startswith("immich_") and name.endswith("_storage_class")]
         classes |= {_value(hostvars, host, name) for name in named}
-        classes |= {volume.get("storage_class") for volume in _mappings(hostvars, host, "immich_volumes")}
+        volumes = _mappings(hostvars, host, "immich_volumes")
+        classes |= {volume.get("storage_class") for volume in volumes}
+        nodes |= {volume["host_path"].get("node") for volume in volumes if isinstance(volume.get("host_path"), Mapping)}
+        chosen = [_value(hostvars, host, name) for name in hostvars[host] if name.startswith("immich_") and name.endswith("_node_selector")]
+        selectors += [{str(key): str(value) for key, value in selector.items()} for selector in chosen if isinstance(selector, Mapping) and selector]
         ways += _mappings(hostvars, host, "immich_ingress")
     appliances = {}
     for host in groups.get("nas", []):
@@ -90,6 +94,8 @@ def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]])
         "storage_classes": _names(classes),
         "ingress_classes": _names(way.get("class") for way in ways),
         "issuers": _names(way.get("issuer") for way in ways),
+        "nodes": _names(nodes),
+        "node_selectors": selectors,
         "nas": appliances,
     }
 

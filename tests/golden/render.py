@@ -22,7 +22,7 @@ from ansible_collections.homelab.immich.plugins.plugin_utils.manifests import RO
 
 GOLDEN = Path(__file__).resolve().parent
 CHECKOUT = GOLDEN.parent.parent
-INVENTORIES = tuple(sorted(folder.name for folder in (CHECKOUT / "inventories").iterdir() if folder.is_dir()))
+INVENTORIES = tuple(sorted(folder.name for folder in (CHECKOUT / "inventories").iterdir() if folder.is_dir() and folder.name != "mine"))
 
 
 class Dumper(yaml.SafeDumper):

@@ -28,15 +28,20 @@ def test_classes_and_nas_are_collected_from_all_hosts():
         "photos": Lazy(
             immich_volumes=[{"name": "media", "nfs": {"export": "immich"}}, {"name": "thumbs", "storage_class": "longhorn"}],
             immich_database_storage_class="local-path",
+            immich_database_node_selector={"board": "pi"},
             immich_cache_storage_class="",
             immich_ingress=[{"type": "ingress", "hosts": ["photos.example.net"], "class": "traefik", "issuer": "letsencrypt"}, {"type": "ingress"}],
             immich_admin_password="{{ vault_password }}",
         ),
-        "family": Lazy(immich_volumes=[{"name": "thumbs", "storage_class": "ceph"}]),
+        "family": Lazy(
+            immich_volumes=[{"name": "thumbs", "storage_class": "ceph"}, {"name": "disk", "host_path": {"path": "/srv", "node": "attic"}}],
+            immich_server_node_selector={},
+        ),
     }
     spec = rehearsal.from_inventory(hostvars, {"all": list(hostvars), "nas": ["tank", "other"], "immich": ["photos", "family"]})
     assert spec["storage_classes"] == ["ceph", "local-path", "longhorn"]
     assert (spec["ingress_classes"], spec["issuers"]) == (["traefik"], ["letsencrypt"])
+    assert (spec["nodes"], spec["node_selectors"]) == (["attic"], [{"board": "pi"}])
     assert spec["nas"] == {
         "tank": {"provider": "truenas", "address": "192.0.2.10", "exports": [{"name": "photos", "dataset": "tank/photos"}]},
         "other": {"provider": "none", "address": "other", "exports": []},
