@@ -182,7 +182,7 @@ class Home:
         """Uploads that somebody put into the trash: no library has them."""
 
         def put(assets: dict[str, Any]) -> None:
-            for _ in range(number):
+            for _number in range(number):
                 name, now = str(uuid.uuid4()), datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
                 assets[name] = {"id": name, "libraryId": None, "ownerId": self.owner, "path": f"/data/upload/{name}.jpg", "type": "IMAGE", "size": 7,
                                 "modified": now, "createdAt": now, "status": "trashed", "isExternal": False, "isOffline": False, "deletedAt": now}

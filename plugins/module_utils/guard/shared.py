@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Optional, Protocol
 
 from ..immich.errors import ImmichError, Unreachable
 from ..immich.transport import HttpTransport, TransportError
@@ -20,7 +20,7 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TRIES = 5
 _TIMEOUT_S = 30.0
 # method, path and body of a request; status and body of what the Kubernetes API answers
-Call = Callable[[str, str, Mapping[str, Any] | None], tuple[int, dict[str, Any]]]
+Call = Callable[[str, str, Optional[Mapping[str, Any]]], tuple[int, dict[str, Any]]]  # noqa: UP045  # pylint takes | here for an error
 
 
 class Store(Protocol):
@@ -113,8 +113,9 @@ class ConfigMap:
         return f"/api/v1/namespaces/{self._namespace}/configmaps{f'/{name}' if name else ''}"
 
 
-def in_cluster(name: str, account: Path = ACCOUNT, environment: Mapping[str, str] = os.environ) -> ConfigMap:
+def in_cluster(name: str, account: Path = ACCOUNT, environment: Mapping[str, str] | None = None) -> ConfigMap:
     """The ConfigMap of this name beside the pod in which this runs, with the pod's own account."""
+    environment = os.environ if environment is None else environment
     try:
         namespace, host = (account / "namespace").read_text().strip(), environment["KUBERNETES_SERVICE_HOST"]
     except (OSError, KeyError):

@@ -68,7 +68,10 @@ def test_quiet_hours_are_those_of_the_clock_on_the_wall_in_summer_and_in_winter(
     limits = Limits.read({"name": "x", "scan": {"quiet_hours": "22:00-07:00"}})
     moment = datetime.datetime.fromisoformat(now)
     config = Config(memory="/m", timezone="Europe/Amsterdam")
-    looking, scanning = (Checks(None, None, config, [limits], None, now=lambda: moment, check_mode=check, record=print) for check in (True, False))  # type: ignore[arg-type]
+    looking, scanning = (
+        Checks(None, None, config, [limits], None, now=lambda: moment, check_mode=check, record=print)  # type: ignore[arg-type]
+        for check in (True, False)
+    )
     report = Report("x", "")
     if is_quiet:
         with pytest.raises(Later, match=r"until 07:00 \(Europe/Amsterdam\).*immich_scan_in_quiet_hours"):

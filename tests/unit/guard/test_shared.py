@@ -61,7 +61,8 @@ def cluster() -> Cluster:
 @pytest.fixture
 def states(cluster: Cluster, tmp_path: Path) -> tuple[State, State]:
     """A guard in the cluster and a playbook: each with a folder of its own."""
-    return tuple(State(str(tmp_path / name), ConfigMap(cluster.call, "immich", "immich-guard-memory")) for name in ("pod", "control"))  # type: ignore[return-value]
+    pod, control = (State(str(tmp_path / name), ConfigMap(cluster.call, "immich", "immich-guard-memory")) for name in ("pod", "control"))
+    return pod, control
 
 
 def test_what_one_guard_braked_another_knows_and_releases(cluster: Cluster, states: tuple[State, State]) -> None:
