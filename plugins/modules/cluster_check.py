@@ -39,6 +39,22 @@ options:
     description: The name of the CloudNativePG Cluster.
     type: str
     default: ""
+  database_namespace:
+    description: Its namespace, if that is not O(namespace).
+    type: str
+    default: ""
+  server_name:
+    description: The name under which the database is backed up, if it is.
+    type: str
+    default: ""
+  recovery:
+    description: The name under which the database was backed up that a new Cluster is made from.
+    type: str
+    default: ""
+  extension_image:
+    description: Whether VectorChord comes from an image of its own, which not every Kubernetes can mount.
+    type: bool
+    default: false
   postgres:
     description: The version of PostgreSQL that the inventory names.
     type: str

@@ -39,6 +39,10 @@ class Wanted:
     version: str
     database_provider: str = "cnpg"
     database_cluster: str = ""
+    database_namespace: str = ""  # the instance's own unless it says another
+    server_name: str = ""  # under which the database is backed up; empty without backups
+    recovery: str = ""  # the name under which what it is made from was backed up
+    extension_image: bool = False  # VectorChord comes from an image of its own
     postgres: str = ""
     vectorchord: str = ""
     hosts: list[str] = field(default_factory=list)
@@ -55,7 +59,12 @@ class Wanted:
 
     def takes_over(self, live: Object) -> bool:
         """Whether the inventory makes this object its own."""
-        return short(live) in self.take_over and live["metadata"].get("namespace", self.namespace) == self.namespace
+        return short(live) in self.take_over and live["metadata"].get("namespace", self.namespace) in (self.namespace, self.database_place)
+
+    @property
+    def database_place(self) -> str:
+        """The namespace of the database."""
+        return self.database_namespace or self.namespace
 
 
 @dataclass
@@ -66,7 +75,10 @@ class Found:
     config: Object | None = None  # the ConfigMap of the instance
     api_key: bool = False  # the Secret with the API key that a set up instance gave us is there
     workloads: list[Object] = field(default_factory=list)  # of the namespace
-    clusters: list[Object] | None = field(default_factory=list)  # of the namespace; None without CloudNativePG
+    clusters: list[Object] | None = field(default_factory=list)  # of the database's namespace; None without CloudNativePG
+    databases: list[Object] = field(default_factory=list)  # Clusters of this instance in any namespace, where the one that is wanted is not there
+    store: Object | None = None  # the ObjectStore of a database that is not there
+    kubernetes: tuple[int, int] = (0, 0)  # its version, where something depends on it
     labelled: list[Object] = field(default_factory=list)  # carries the label of the instance, in any namespace
     routes: list[Object] = field(default_factory=list)  # ways in, of all namespaces
     storage_classes: list[Object] = field(default_factory=list)
@@ -109,8 +121,15 @@ def look(client: Client, wanted: Wanted) -> Found:
     found.config = client.get(config, f"{wanted.name}-instance", wanted.namespace) if config else None
     found.api_key = _has_api_key(client, wanted)
     found.workloads = [item for kind in ("Deployment", "StatefulSet") for item in every("apps/v1", kind, wanted.namespace) or []]
-    found.clusters = every("postgresql.cnpg.io/v1", "Cluster", wanted.namespace)
+    found.clusters = every("postgresql.cnpg.io/v1", "Cluster", wanted.database_place)
     mine = selector(wanted.instance)
+    if wanted.database_provider == "cnpg" and found.clusters is not None and not found.database(wanted):
+        found.databases = every("postgresql.cnpg.io/v1", "Cluster", "", mine) or []
+        stores = client.resource("barmancloud.cnpg.io/v1", "ObjectStore") if wanted.server_name else None
+        found.store = client.get(stores, wanted.database_cluster, wanted.database_place) if stores else None
+    if wanted.extension_image:
+        version = client.request("GET", "/version")
+        found.kubernetes = (_numbers(version.get("major", "")) or [0])[0], (_numbers(version.get("minor", "")) or [0])[0]
     found.labelled = [item for api, kind in (("v1", "ConfigMap"), ("apps/v1", "Deployment")) for item in every(api, kind, "", mine) or []]
     routes = (("networking.k8s.io/v1", "Ingress"), ("gateway.networking.k8s.io/v1", "HTTPRoute"), ("traefik.io/v1alpha1", "IngressRoute"))
     found.routes = [item for api, kind in routes for item in every(api, kind) or []]
@@ -139,7 +158,10 @@ def _has_api_key(client: Client, wanted: Wanted) -> bool:
 
 def problems(wanted: Wanted, found: Found) -> list[str]:
     """Why this run must not go on, all at once."""
-    rules = (same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, same_files, database_there)
+    rules = (
+        *(same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, same_files),
+        *(same_database, old_backups, old_archive, database_there),
+    )
     return [problem for rule in rules for problem in rule(wanted, found)]
 
 
@@ -164,6 +186,7 @@ def warnings(wanted: Wanted, found: Found) -> list[str]:
         for item in found.traefiks
         if not _reads_slowly(item)
     ]
+    result += archiving(wanted, found)
     if found.unlisted:
         result.append(f"This kubeconfig may not list {', '.join(dict.fromkeys(found.unlisted))} in all namespaces, so they were not looked at.")
     return result
@@ -213,6 +236,11 @@ def prerequisites(wanted: Wanted, found: Found) -> list[str]:
     if wanted.database_provider == "cnpg" and found.clusters is None:
         result.append(f"immich_database_provider is cnpg, and this cluster has no CloudNativePG. {INSTALL_CNPG}.")
     result += _gateways(wanted, found)
+    if (0, 0) < found.kubernetes < (1, 33):
+        result.append(
+            f"immich_database_vectorchord_image is set, and this cluster is Kubernetes {'.'.join(map(str, found.kubernetes))}, which mounts no images."
+            " Leave it empty, and use an image that has VectorChord in it, or upgrade to 1.35."
+        )
     if "StorageClass" in found.unlisted:
         return result
     names = [item["metadata"]["name"] for item in found.storage_classes]
@@ -318,11 +346,13 @@ def strangers(wanted: Wanted, found: Found) -> list[str]:
     for item in (found.clusters or []) if wanted.database_provider == "cnpg" else []:
         spec = item["spec"]
         immichs = DATABASE_IMAGE.search(spec.get("imageName") or "") or ((spec.get("bootstrap") or {}).get("initdb") or {}).get("database") == "immich"
-        whose = owner(item, wanted.instance)
+        whose, name = owner(item, wanted.instance), item["metadata"]["name"]
+        if wanted.database_place != wanted.namespace and name != wanted.database_cluster:
+            continue  # a namespace for databases has those of others, too
         if whose and immichs and not wanted.takes_over(item):
-            name = item["metadata"]["name"]
+            variable = "immich_namespace" if wanted.database_place == wanted.namespace else "immich_database_cluster"
             result.append(
-                f"Namespace {wanted.namespace} already has a database for Immich: {title(item)}. It belongs to {whose}. Choose another immich_namespace,"
+                f"Namespace {wanted.database_place} already has a database for Immich: {title(item)}. It belongs to {whose}. Choose another {variable},"
                 f" or make it this instance's own: immich_database_cluster: {name} and immich_take_over: [Cluster/{name}]."
             )
     return result
@@ -357,12 +387,72 @@ def same_files(wanted: Wanted, found: Found) -> list[str]:
     return mounts.moved(server, found.static_volumes, wanted.volumes, wanted.accept_moved_volumes) if server else []
 
 
+def same_database(wanted: Wanted, found: Found) -> list[str]:
+    """The database stays in its namespace, and what is there already is not made from backups."""
+    if wanted.database_provider != "cnpg" or found.clusters is None:
+        return []
+    live = found.database(wanted)
+    if live and wanted.recovery and "recovery" not in (live["spec"].get("bootstrap") or {}):
+        return [
+            f"immich_database_recovery is set, and {title(live)} is there already, and was not made from backups: a live database is never changed into"
+            " another. Name a new one in immich_database_cluster, or remove immich_database_recovery."
+        ]
+    return [
+        f"The database {title(item)} of {wanted.instance} is in namespace {item['metadata']['namespace']}, and immich_database_namespace is"
+        f" {wanted.database_place}: another namespace is another, empty database. Set immich_database_namespace: {item['metadata']['namespace']}."
+        for item in found.databases
+        if not live and not wanted.recovery and item["metadata"]["name"] == wanted.database_cluster
+    ]
+
+
+def old_backups(wanted: Wanted, found: Found) -> list[str]:
+    """Two cannot archive at once: the plugin, and the operator as it did before."""
+    live = found.database(wanted)
+    store = ((live or {}).get("spec", {}).get("backup") or {}).get("barmanObjectStore")
+    if not wanted.server_name or not store:
+        return []
+    meta, name = live["metadata"], store.get("serverName") or live["metadata"]["name"]
+    operation = '[{"op": "remove", "path": "/spec/backup/barmanObjectStore"}]'
+    return [
+        f"{title(live)} is backed up by spec.backup.barmanObjectStore, which CloudNativePG drops, and the plugin of immich_database_backup cannot archive"
+        f" beside it. Give immich_database_backup the same destination ({store.get('destinationPath', '')}) and server_name ({name}), and its archive goes on;"
+        f" then kubectl patch clusters.postgresql.cnpg.io {meta['name']} -n {meta['namespace']} --type json -p '{operation}', and run again at once."
+    ]
+
+
+def old_archive(wanted: Wanted, found: Found) -> list[str]:
+    """A new Cluster begins an archive of its own."""
+    windows = ((found.store or {}).get("status") or {}).get("serverRecoveryWindow") or {}
+    if not wanted.server_name or found.database(wanted) or wanted.server_name not in windows:
+        return []
+    return [
+        f"{title(found.store)} already has backups under {wanted.server_name}, and there is no Cluster {wanted.database_place}/{wanted.database_cluster}: a new"
+        f" one does not start on top of an old archive. Set immich_database_backup.server_name to a new name, such as {wanted.server_name}-2; to bring"
+        f" the old database back, immich_database_recovery: {{server_name: {wanted.server_name}}} as well."
+    ]
+
+
+def archiving(wanted: Wanted, found: Found) -> list[str]:
+    """Backups that are wanted are being made."""
+    live = found.database(wanted)
+    archivers = [plugin for plugin in ((live or {}).get("spec", {}).get("plugins") or []) if plugin.get("isWALArchiver")]
+    if not wanted.server_name or not archivers:
+        return []
+    conditions = {item["type"]: item for item in (live.get("status") or {}).get("conditions") or []}
+    state = conditions.get("ContinuousArchiving") or {"message": "nothing was archived yet"}
+    if state.get("status") == "True":
+        return []
+    return [f"{title(live)} does not archive its changes: {state.get('message', 'no reason given')}. Look at its pods, container plugin-barman-cloud."]
+
+
 def database_there(wanted: Wanted, found: Found) -> list[str]:
     """An instance that has been set up still has its database."""
     if wanted.database_provider != "cnpg" or not initialized(wanted, found) or found.clusters is None or found.database(wanted):
         return []
+    if wanted.recovery or same_database(wanted, found):
+        return []
     return [
-        f"{wanted.instance} has been set up, but its database Cluster {wanted.namespace}/{wanted.database_cluster} is gone:"
+        f"{wanted.instance} has been set up, but its database Cluster {wanted.database_place}/{wanted.database_cluster} is gone:"
         " an empty one would forget every album, face and edit. Restore it, or correct immich_database_cluster; to begin anew,"
         f" kubectl delete configmap/{wanted.name}-instance secret/{wanted.name}-api-key deployment/{wanted.name}-server -n {wanted.namespace}"
         " --ignore-not-found, and run again."
@@ -371,7 +461,7 @@ def database_there(wanted: Wanted, found: Found) -> list[str]:
 
 def has_database(wanted: Wanted, found: Found) -> bool:
     """Whether the database is there; one that is not CloudNativePG's is somebody's, and nothing is known of it here."""
-    return wanted.database_provider != "cnpg" or found.database(wanted) is not None
+    return wanted.database_provider != "cnpg" or found.database(wanted) is not None or bool(wanted.recovery)
 
 
 def initialized(wanted: Wanted, found: Found) -> bool:

@@ -158,9 +158,12 @@ def cluster(live: Object, pods: list[Object]) -> NotReady | None:
         return NotReady(f"switching over to {status.get('targetPrimary')}")
     if spec.get("imageName") and status.get("image") and status["image"] != spec["imageName"]:
         return NotReady(f"still running {status['image']}")
-    ready = [item for item in status.get("conditions") or [] if item["type"] == "Ready"]
-    if ready and ready[0]["status"] != "True":
-        return NotReady(ready[0].get("message") or "not ready")
+    conditions = {item["type"]: item for item in status.get("conditions") or []}
+    if conditions.get("Ready", {"status": "True"})["status"] != "True":
+        return NotReady(conditions["Ready"].get("message") or "not ready")
+    archived = any(plugin.get("isWALArchiver") for plugin in spec.get("plugins") or [])
+    if archived and conditions.get("ContinuousArchiving", {}).get("status") == "False":
+        return NotReady(f"its changes are not archived: {conditions['ContinuousArchiving'].get('message') or 'no reason given'}")
     return None
 
 

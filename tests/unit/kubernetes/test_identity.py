@@ -456,3 +456,74 @@ def test_the_control_node_remembers_the_cluster(tmp_path):
     assert path.stat().st_mtime_ns == before
     path.write_text("broken")
     assert memory.recall(str(path)) == {}
+
+
+# --- the database, where it is and where it is backed up to --------------------
+
+
+def backed_up(bootstrap="initdb", namespace="immich", store=None, archiving=None):
+    spec = {"imageName": VECTORCHORD, "bootstrap": {bootstrap: {}}, "plugins": [{"name": "barman-cloud.cloudnative-pg.io", "isWALArchiver": True}]}
+    if store:
+        spec |= {"backup": {"barmanObjectStore": store}, "plugins": []}
+    conditions = [{"type": "ContinuousArchiving", **archiving}] if archiving else []
+    return thing("Cluster", "immich-db", OURS, namespace, spec=spec, status={"conditions": conditions})
+
+
+def test_a_database_in_another_namespace_is_not_left_for_an_empty_one():
+    cluster = running(clusters=[], databases=[backed_up(namespace="databases")])
+    [problem] = identity.problems(wanted(), cluster)
+    assert "is in namespace databases, and immich_database_namespace is immich" in problem and "Set immich_database_namespace: databases." in problem
+
+
+def test_a_namespace_for_databases_has_those_of_others():
+    other = thing("Cluster", "family-db", {}, "databases", spec={"imageName": VECTORCHORD})
+    there = {"database_namespace": "databases"}
+    assert identity.problems(wanted(**there), running(clusters=[other, backed_up(namespace="databases")])) == []
+    [problem] = identity.problems(wanted(**there, database_cluster="family-db"), found(clusters=[other]))
+    assert problem.startswith("Namespace databases already has a database for Immich: Cluster databases/family-db.")
+
+
+def test_the_form_of_backups_before_the_plugin_is_explained():
+    cluster = running(clusters=[backed_up(store={"destinationPath": "s3://old", "serverName": "pg"})])
+    [problem] = identity.problems(wanted(server_name="immich-db"), cluster)
+    assert "spec.backup.barmanObjectStore" in problem and "(s3://old)" in problem and "(pg)" in problem and "--type json" in problem
+    assert identity.problems(wanted(), cluster) == []  # who wants no backups of ours keeps those
+
+
+def test_a_new_database_does_not_write_into_an_old_archive():
+    store = thing("ObjectStore", "immich-db", OURS, status={"serverRecoveryWindow": {"immich-db": {"firstRecoverabilityPoint": "2026-01-01T00:00:00Z"}}})
+    [problem] = identity.problems(wanted(server_name="immich-db"), found(store=store))
+    assert "already has backups under immich-db" in problem and "such as immich-db-2" in problem
+    assert identity.problems(wanted(server_name="immich-db-2"), found(store=store)) == []
+    assert identity.problems(wanted(server_name="immich-db"), running(store=store)) == []  # it writes there
+
+
+def test_a_live_database_is_never_made_from_backups():
+    [problem] = identity.problems(wanted(server_name="new", recovery="old"), running(clusters=[backed_up()]))
+    assert problem.startswith("immich_database_recovery is set, and Cluster immich/immich-db is there already, and was not made from backups")
+    assert identity.problems(wanted(server_name="new", recovery="old"), running(clusters=[backed_up("recovery")])) == []
+
+
+def test_a_database_that_is_brought_back_is_not_missed():
+    cluster = running(clusters=[], databases=[database(name="immich-db")])
+    new = {"database_cluster": "immich-db-2", "server_name": "new", "recovery": "old"}
+    assert identity.problems(wanted(**new), cluster) == [] and identity.has_database(wanted(**new), cluster)
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (None, "nothing was archived yet"),
+        ({"status": "False", "message": "Expected empty archive"}, "Expected empty archive"),
+        ({"status": "True"}, ""),
+    ],
+)
+def test_archiving_that_is_off_is_said(state, text):
+    said = [line for line in identity.warnings(wanted(server_name="immich-db"), running(clusters=[backed_up(archiving=state)])) if "archive" in line]
+    assert [text in line for line in said] == ([True] if text else [])
+
+
+def test_a_cluster_that_cannot_mount_images():
+    [problem] = identity.problems(wanted(extension_image=True), found(kubernetes=(1, 32)))
+    assert "this cluster is Kubernetes 1.32, which mounts no images" in problem
+    assert identity.problems(wanted(extension_image=True), found(kubernetes=(1, 35))) == []

@@ -110,6 +110,16 @@ def cluster(phase=HEALTHY, annotations=None, instances=1, **status):
     return {"kind": "Cluster", "metadata": {"annotations": annotations or {}}, "spec": {"instances": instances, "imageName": IMAGE}, "status": full}
 
 
+def test_a_cluster_whose_changes_are_not_archived_is_not_ready():
+    said = {"type": "ContinuousArchiving", "status": "False", "message": "Expected empty archive"}
+    live = cluster(conditions=[{"type": "Ready", "status": "True"}, said])
+    assert not_ready(live) is None  # nobody asked for an archive
+    live["spec"]["plugins"] = [{"name": "barman-cloud.cloudnative-pg.io", "isWALArchiver": True}]
+    assert not_ready(live).why == "its changes are not archived: Expected empty archive"
+    said["status"] = "True"
+    assert not_ready(live) is None
+
+
 def test_a_healthy_cluster_is_ready():
     assert not_ready(cluster()) is None
 
