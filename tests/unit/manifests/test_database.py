@@ -90,7 +90,9 @@ def test_a_database_in_a_namespace_of_its_own(render: Render) -> None:
         ("Secret", "immich-database-backup"),
         ("Secret", "immich-database-backup-far"),
     }
-    assert ("Namespace", "databases") in {(item["kind"], item["metadata"]["name"]) for item in objects}
+    namespaces = [item["metadata"]["name"] for item in render("deliver", **changes) if item["kind"] == "Namespace"]
+    assert namespaces == ["immich", "databases"]
+    assert [item["metadata"]["name"] for item in render("deliver") if item["kind"] == "Namespace"] == ["immich"]
     assert objects.env("immich-server")["DB_HOSTNAME"] == "immich-db-rw.databases"
 
 
