@@ -35,6 +35,7 @@ PLACES = {
     "modules/truenas_smb_share": UNIT,
     "lookup/connection": ACCEPTANCE,
     "lookup/guard": UNIT,
+    "lookup/volume_backup": UNIT,
     "lookup/manifests": UNIT,
 }
 

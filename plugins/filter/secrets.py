@@ -23,7 +23,7 @@ options:
     type: str
     required: true
   volumes:
-    description: The variable C(immich_volumes). A share needs somebody to log in as.
+    description: The variable C(immich_volumes). A share needs somebody to log in as, and each backup has a Secret of its own.
     type: list
     elements: dict
     required: true
@@ -70,17 +70,18 @@ _value:
       labels: {cnpg.io/reload: "true"}
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.homelab.immich.plugins.plugin_utils import backup
 from ansible_collections.homelab.immich.plugins.plugin_utils.secrets import resolve, wanted
 
 
 def secrets(
     sources: Mapping[str, Any],
     name: str,
-    volumes: Iterable[Mapping[str, Any]],
+    volumes: Sequence[Mapping[str, Any]],
     cache_provider: str,
     cache_host: str,
     rehearsal: bool,
@@ -88,7 +89,8 @@ def secrets(
 ) -> list[dict[str, Any]]:
     """Resolve immich_secrets."""
     try:
-        return resolve(sources, name, wanted(sources, volumes, cache_provider, cache_host, database), rehearsal, database)
+        named = resolve(sources, name, wanted(sources, volumes, cache_provider, cache_host, database), rehearsal, database)
+        return named + backup.secrets(sources, volumes, name, rehearsal)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

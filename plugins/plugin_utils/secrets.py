@@ -50,12 +50,14 @@ PURPOSES = {
     # of settings that are in a file; plugin_utils/system_settings.py says which
     "oauth": Purpose(("clientSecret",)),
     "smtp": Purpose(("password",)),
+    "volume_backup": Purpose(("RESTIC_PASSWORD",)),  # and what the repository needs: see backup.py
 }
 
 
 def purpose_of(name: str) -> Purpose | None:
-    """What a purpose asks for; each mirror of the database's backup has one of its own, database_backup_<mirror>."""
-    return PURPOSES["database_backup"] if name.startswith("database_backup_") else PURPOSES.get(name)
+    """What a purpose asks for; each mirror of the database's backup has one of its own, database_backup_<mirror>, and volumes may have several."""
+    several = next((purpose for purpose in ("database_backup", "volume_backup") if name.startswith(f"{purpose}_")), name)
+    return PURPOSES.get(several)
 
 
 def wanted(
@@ -99,7 +101,7 @@ def resolve(
     """
     result = []
     for name in purposes:
-        purpose, source, given = purpose_of(name), *_source(sources.get(name) or {})
+        purpose, source, given = purpose_of(name), *source_of(sources.get(name) or {})
         if rehearsal and source not in IN_CLUSTER:
             source, given = "generated", None
         elif source == "generated" and not purpose.generated:
@@ -121,7 +123,8 @@ def resolve(
     return result
 
 
-def _source(entry: Mapping[str, Any]) -> tuple[str, Any]:
+def source_of(entry: Mapping[str, Any]) -> tuple[str, Any]:
+    """The source that an entry names, and what it says; without one, random values."""
     named = [source for source in SOURCES if entry.get(source)]
     return (named[0], entry[named[0]]) if named else ("generated", None)
 
@@ -139,21 +142,25 @@ def read(text: str, needed: Iterable[str]) -> dict[str, str]:
     return result
 
 
-def missing(name: str) -> str:
+def missing(name: str, purpose: Purpose | None = None) -> str:
     """What to say where a purpose has no source and random values will not do."""
-    return f"immich_secrets.{name} is not set, and nobody can guess {' and '.join(purpose_of(name).secret_keys)}. Give it one of {_listed(SOURCES)}."
+    keys = (purpose or purpose_of(name)).secret_keys
+    return f"immich_secrets.{name} is not set, and nobody can guess {' and '.join(keys)}. Give it one of {_listed(SOURCES)}."
 
 
-def problems(name: str, entry: Any, needed: Iterable[str]) -> list[str]:
-    """What is wrong with an entry by itself, one sentence each, none with a value; `needed` are the purposes that the instance has."""
-    purpose = purpose_of(name)
+def problems(name: str, entry: Any, needed: Iterable[str], purpose: Purpose | None = None) -> list[str]:
+    """What is wrong with an entry by itself, one sentence each, none with a value; `needed` are the purposes that the instance has.
+
+    A purpose that is not in the table is given.
+    """
+    purpose = purpose or purpose_of(name)
     if purpose is None:
         return [f"is for nothing that this collection knows. Use {_listed(PURPOSES)}."]
     if name not in needed:
         return ["is used by nothing in this inventory. Remove it."]
     if not isinstance(entry, Mapping) or len(entry) != 1 or next(iter(entry)) not in SOURCES or not next(iter(entry.values())):
         return [f"does not have exactly one source. Give it one of {_listed(SOURCES)}, with what it needs."]
-    source, given = _source(entry)
+    source, given = source_of(entry)
     if source in ("existing", "onepassword", "sops"):
         return [] if isinstance(given, str) else [f"{source} is no text. {_EXAMPLES[source]}"]
     if not isinstance(given, Mapping):

@@ -18,6 +18,7 @@ INSTANCE = "homelab.immich/instance"
 GENERATE = "homelab.immich/generate"
 EXISTING = "homelab.immich/existing"
 COPY = "homelab.immich/copy-of"
+INITIAL = "homelab.immich/initial"
 US = "homelab.immich"
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

@@ -23,6 +23,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
     COPY,
     EXISTING,
     GENERATE,
+    INITIAL,
     Object,
     annotations,
     comparable,
@@ -46,6 +47,8 @@ INSTALL = {
     "onepassword.com": "install the 1Password operator (https://developer.1password.com/docs/k8s/operator/), or choose another source in immich_secrets",
     "bitnami.com": "install Sealed Secrets (https://github.com/bitnami-labs/sealed-secrets), or choose another source in immich_secrets",
     "dragonflydb.io": "install the Dragonfly operator (https://github.com/dragonflydb/dragonfly-operator), or choose another immich_cache_provider",
+    "volsync.backube": "install VolSync (https://volsync.readthedocs.io/), or remove backup from immich_volumes",
+    "monitoring.coreos.com": "install the Prometheus operator (https://prometheus-operator.dev/), or set immich_monitoring: false",
     "gateway.networking.k8s.io": "install the Gateway API (https://gateway-api.sigs.k8s.io/), or use type: ingress in immich_ingress",
 }
 
@@ -103,6 +106,7 @@ def plan(client: Client, there: Live, wanted: list[Object], instance: str, take_
             problems.append(_missing_api(desired))
             continue
         live = there.get(resource, desired["metadata"]["name"], desired["metadata"].get("namespace", ""))
+        desired = _without_initial(desired, live)
         step = Step("create" if live is None else "change", resource, desired, live, take_over=short(desired) in take_over)
         found = _refusals(step, instance) + _resizes(client, step)
         refused |= {key(desired)} if found else set()
@@ -129,6 +133,21 @@ def plan(client: Client, there: Live, wanted: list[Object], instance: str, take_
     if problems:
         raise Refused(problems)
     return steps
+
+
+def _without_initial(desired: Object, live: Object | None) -> Object:
+    """The object with those fields as they are by now that are given only when it is made; what they become is somebody else's, such as a CronJob's."""
+    paths = [path.strip().split(".") for path in annotations(desired).get(INITIAL, "").split(",") if path.strip()]
+    if live is None or not paths:
+        return desired
+    result = copy.deepcopy(desired)
+    for path in paths:
+        parent, now = _at(result, tuple(path[:-1])), _at(live, tuple(path))
+        if now is None:
+            parent.pop(path[-1], None)
+        else:
+            parent[path[-1]] = copy.deepcopy(now)
+    return result
 
 
 def _missing_api(desired: Object) -> str:

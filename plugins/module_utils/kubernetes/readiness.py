@@ -39,6 +39,7 @@ JUDGED = (
     "Dragonfly",
     "HTTPRoute",
     "CiliumNetworkPolicy",
+    "ReplicationSource",
 )
 SLOW_START = "the pod runs but does not answer its readiness probe yet"
 
@@ -67,6 +68,7 @@ def not_ready(live: Object, pods: list[Object] | None = None, waits_for_consumer
         "Dragonfly": lambda: dragonfly(live),
         "HTTPRoute": lambda: route(live, missing),
         "CiliumNetworkPolicy": lambda: cilium(live),
+        "ReplicationSource": lambda: replication(live),
     }.get(live["kind"])
     return judge() if judge else None
 
@@ -255,6 +257,14 @@ def cilium(live: Object) -> NotReady | None:
         if condition["type"] == "Valid" and condition["status"] == "False":
             return NotReady(f"Cilium does not take it: {condition.get('message') or condition.get('reason', '')}", hopeless=True)
     return None
+
+
+def replication(live: Object) -> NotReady | None:
+    """VolSync has taken it up. Nobody waits for the first backup, which may take days."""
+    for condition in (live.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "Synchronizing":
+            return NotReady(condition.get("message") or "VolSync cannot back it up") if condition.get("reason") == "Error" else None
+    return NotReady("not yet seen by VolSync; is its operator running?")
 
 
 def pending(client: Client, wanted: list[Object], known: Iterable[Object] = ()) -> list[dict[str, Any]]:

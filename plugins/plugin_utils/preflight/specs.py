@@ -109,6 +109,11 @@ class Checked:
         if kind == "list":
             element = {key: entry for key, entry in option.items() if key not in ("required", "default")} | {"type": option.get("elements", "raw")}
             return [self._value((*at, index), element, entry) for index, entry in enumerate(value)]
+        if kind == "raw" and "options" in option:  # one mapping, or a list of them
+            option = option | {"type": "dict"}
+            if isinstance(value, list):
+                return [self._value((*at, index), option, entry) for index, entry in enumerate(value)]
+            return self._value(at, option, value)
         if kind == "dict" and "options" in option:
             return self._mapping(at, option, value)
         judged = ArgumentSpecValidator({"value": {key: option[key] for key in ("type", "choices") if key in option}}).validate({"value": value})

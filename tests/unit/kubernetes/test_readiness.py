@@ -255,3 +255,12 @@ def test_a_policy_that_cilium_cannot_read_is_told():
     assert not_ready(live) is None
     live["status"] = {"conditions": [{"type": "Valid", "status": "False", "message": "bad port"}]}
     assert not_ready(live).hopeless and "bad port" in not_ready(live).why
+
+
+def test_volsync_has_to_take_a_volume_up_and_nobody_waits_for_its_first_backup():
+    def live(**found):
+        return {"kind": "ReplicationSource", "metadata": {}, "status": {"conditions": [{"type": "Synchronizing", **found}] if found else []}}
+
+    assert not_ready(live(status="True", reason="SyncInProgress")) is None
+    assert not_ready(live(status="False", reason="Error", message="secret should have fields")).why == "secret should have fields"
+    assert "is its operator running?" in not_ready(live()).why

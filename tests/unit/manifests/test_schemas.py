@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ OPERATORS = (
     "external-secrets",
     "gateway-api",
     "sealed-secrets",
+    "prometheus-operator",
     "traefik",
+    "volsync",
 )
 EVERYTHING: dict[str, Any] = {  # every option that adds or takes away a field
     "hostvars": SHARING,
@@ -163,6 +166,31 @@ def test_routes_are_valid(render: Render, custom: dict[tuple[str, str], dict[str
     assert {item["kind"] for item in objects} == {"HTTPRoute", "IngressRoute", "Middleware", "Certificate"}
     for item in objects:
         jsonschema.validate(item, custom[item["apiVersion"], item["kind"]])
+
+
+BACKUP: dict[str, Any] = {  # every option of a backup
+    "schedule": "0 3 * * *",
+    "repository": "/mnt/repository/media",
+    "name": "near",
+    "ca": {"secret": "ca", "key": "ca.pem"},
+    "retain": {"hourly": 1, "daily": 1, "weekly": 1, "monthly": 1, "yearly": 1, "last": "3", "within": "30d"},
+    "prune_interval_days": 3,
+    "copy_method": "Snapshot",
+    "snapshot_class": "x",
+    "run_as": {"uid": 1, "gid": 1},
+    "cache_size": "1Gi",
+    "nfs": {"server": "nas", "path": "/backup"},
+}
+
+
+@pytest.mark.parametrize("copy", [BACKUP, {"schedule": "@daily", "repository": "b2:bucket:x", "ca": {"config_map": "ca"}}], ids=["everything", "little"])
+def test_a_backup_is_valid(render: Render, custom: dict[Any, Any], copy: dict[str, Any]) -> None:
+    volumes = [{"name": "media", "mount": "/data", "size": "1Ti", "storage_class": "x", "backup": [copy]}]
+    for item in render("backup", immich_volumes=volumes):
+        if is_custom(item):
+            jsonschema.validate(item, custom[item["apiVersion"], item["kind"]])
+        else:
+            kubernetes_validate.validate(json.loads(json.dumps(item)), KUBERNETES, strict=True)
 
 
 def test_a_dragonfly_is_valid(render: Render, custom: dict[Any, Any]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from ..model import Inventory, Problem
 from . import (
+    backup,
     cache,
     database,
     exports,
@@ -45,6 +46,7 @@ RULES: tuple[Rule, ...] = tuple(
         users,
         libraries,
         schedules,
+        backup,
         quantities,
         settings,
         workloads,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.homelab.immich.plugins.plugin_utils import secrets
+from ansible_collections.homelab.immich.plugins.plugin_utils import backup, secrets
 
 from ..model import Host, Inventory, Problem, did_you_mean
 
@@ -22,7 +22,10 @@ def sources(inventory: Inventory) -> Iterator[Problem]:
         for name in wanted:
             if name not in given and not secrets.purpose_of(name).generated and not host.rehearses and host.sound("immich_secrets"):
                 yield Problem(host.name, secrets.missing(name), ("immich_secrets",))
+        copied = {backup.purpose_name(entry) for volume in volumes for entry in backup.entries(volume)}
         for name, entry in given.items():
+            if name in copied:
+                continue  # judged with the backups
             at = ("immich_secrets", name)
             near = "" if secrets.purpose_of(name) else did_you_mean(name, secrets.PURPOSES)
             for text in secrets.problems(name, entry, wanted):

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Kubernetes API, as the pod's own account may use it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..guard.shared import ACCOUNT, FIELD_MANAGER
+from ..immich.transport import HttpTransport, TransportError
+
+_TIMEOUT_S = 30.0
+# method, path and body of a request; status and body of the answer
+Call = Callable[[str, str, Mapping[str, Any] | None], tuple[int, dict[str, Any]]]
+
+
+class Unavailable(Exception):
+    """The Kubernetes API did not do it; the message says why."""
+
+
+def in_cluster(account: Path = ACCOUNT, environment: Mapping[str, str] = os.environ) -> tuple[Call, str]:
+    """How to ask the API, and the namespace of this pod."""
+    try:
+        namespace, host = (account / "namespace").read_text().strip(), environment["KUBERNETES_SERVICE_HOST"]
+    except (OSError, KeyError):
+        raise Unavailable("This does not run in a pod with an account.") from None
+    url = f"https://{f'[{host}]' if ':' in host else host}:{environment.get('KUBERNETES_SERVICE_PORT', '443')}"
+    transport = HttpTransport(url, ca_cert=str(account / "ca.crt"))
+
+    def call(method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, dict[str, Any]]:
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        # the token is renewed while a long backup runs
+        headers = {"authorization": f"Bearer {(account / 'token').read_text().strip()}", "accept": "application/json", "content-type": kind}
+        path = path if body is None else f"{path}?fieldManager={FIELD_MANAGER}"
+        try:
+            response = transport.send(method, path, headers, None if body is None else json.dumps(body).encode(), _TIMEOUT_S)
+            return response.status, json.loads(response.body)
+        except (TransportError, OSError, ValueError) as error:
+            raise Unavailable(f"The Kubernetes API at {url} does not answer: {error}. A network policy has to let the pod there.") from error
+
+    return call, namespace
