@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from . import crds, processes, state
@@ -271,7 +272,7 @@ def _apply_nodes(api: Api, more: list[str], selectors: list[dict[str, str]]) -> 
 
 
 def apply_spec(home: Path, port: int, spec: dict) -> None:
-    """Make the cluster have what the inventory takes for granted, and a default of each class: storage classes, ingress classes, issuers."""
+    """Make the cluster have what the inventory takes for granted, and a default of each class: storage classes, ingress classes, issuers, Gateways."""
     api = Api(home, port)
     _apply_nodes(api, spec.get("nodes", []), spec.get("node_selectors", []))
     storage = {
@@ -288,6 +289,41 @@ def apply_spec(home: Path, port: int, spec: dict) -> None:
     _keep(api, "storage.k8s.io/v1", "StorageClass", storage, "storageclass.kubernetes.io/is-default-class")
     _keep(api, "networking.k8s.io/v1", "IngressClass", ingress, "ingressclass.kubernetes.io/is-default-class")
     _keep(api, "cert-manager.io/v1", "ClusterIssuer", issuers, "")
+    for name in spec.get("namespaces", []):
+        _namespace(api, name)
+    _gateways(api, spec.get("gateways", []))
+
+
+def _namespace(api: Api, name: str) -> None:
+    """Somebody else's namespace."""
+    with suppress(ApiError):  # it exists
+        api.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+def _gateways(api: Api, wanted: list[str]) -> None:
+    """The Gateways of these names, namespace/name or namespace/name/listener, which take every route; with a listener for http and one for https."""
+    base, mark = "/apis/gateway.networking.k8s.io/v1", {"app.kubernetes.io/managed-by": "rehearsal"}
+    gateways: dict[tuple[str, str], list[str]] = {}
+    for gateway in wanted:
+        namespace, name, *section = gateway.split("/")
+        gateways.setdefault((namespace, name), ["http", "https"]).extend(section)
+    for item in api.request("GET", f"{base}/gateways?labelSelector=app.kubernetes.io/managed-by=rehearsal")["items"]:
+        place = item["metadata"]["namespace"], item["metadata"]["name"]
+        if place not in gateways:
+            api.request("DELETE", f"{base}/namespaces/{place[0]}/gateways/{place[1]}")
+    if gateways:
+        of = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": DEFAULT_CLASS}}
+        api.apply(f"{base}/gatewayclasses/{DEFAULT_CLASS}", of | {"spec": {"controllerName": f"{PROVISIONER}gateway"}})
+    for (namespace, name), sections in sorted(gateways.items()):
+        _namespace(api, namespace)
+        listeners = []
+        for number, section in enumerate(dict.fromkeys(sections)):
+            https = {"port": 442 + number, "protocol": "HTTPS", "tls": {"certificateRefs": [{"name": name}]}}
+            plain = {"port": 80, "protocol": "HTTP"}
+            listeners.append({"name": section, "allowedRoutes": {"namespaces": {"from": "All"}}} | (plain if section == "http" else https))
+        body = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": name, "namespace": namespace, "labels": mark}}
+        body["spec"] = {"gatewayClassName": DEFAULT_CLASS, "listeners": listeners}
+        api.apply(f"{base}/namespaces/{namespace}/gateways/{name}", body)
 
 
 def _keep(api: Api, api_version: str, kind: str, wanted: dict[str, dict], default_mark: str) -> None:

@@ -28,6 +28,7 @@ from .immich.app import create_app as create_immich
 from .immich.instance import Instance, Mount, NotReady
 from .operators.objects import is_ready
 from .truenas.app import create_app as create_truenas
+from .way_in import backend
 
 log = logging.getLogger("daemon")
 
@@ -132,20 +133,7 @@ def _version(image: str) -> str:
 
 
 def way_in(home: Path, cluster: Cluster, port: int):
-    """The public way in: /host/<name>/... goes where an Ingress for that name sends it, through the service proxy, as a request of its own."""
-
-    def backend(host: str, path: str) -> tuple[str, dict] | None:
-        found = []
-        for ingress in cluster.all("Ingress"):
-            for rule in ingress["spec"].get("rules", []):
-                if rule.get("host") in (host, f"*.{host.partition('.')[2]}"):
-                    for entry in rule.get("http", {}).get("paths", []):
-                        if f"{path}/".startswith(entry.get("path", "/").rstrip("/") + "/"):
-                            found.append((len(entry.get("path", "/")), ingress["metadata"]["namespace"], entry["backend"]["service"]))
-        if not found:
-            return None
-        _length, namespace, service = max(found, key=lambda item: item[0])
-        return namespace, service
+    """The public way in: /host/<name>/... goes where the cluster leads that name, through the service proxy, as a request of its own."""
 
     @web.middleware
     async def handle(request: web.Request, handler) -> web.StreamResponse:
@@ -155,12 +143,10 @@ def way_in(home: Path, cluster: Cluster, port: int):
             return await handler(request)
         host, _slash, rest = request.raw_path.removeprefix("/host/").partition("?")[0].partition("/")
         path = f"/{rest}"
-        found = backend(host, path)
+        found = backend(cluster, host, path)
         if found is None:
             return web.Response(status=404, text="404 page not found\n")
-        namespace, service = found
-        number = service["port"].get("number") or service["port"]["name"]
-        url = f"http://127.0.0.1:{port}/api/v1/namespaces/{namespace}/services/{service['name']}:{number}/proxy{path}"
+        url = f"http://127.0.0.1:{port}/api/v1/namespaces/{found.namespace}/services/{found.service}:{found.port}/proxy{path}"
         query = f"?{request.query_string}" if request.query_string else ""
         hop = {"host", "connection", "transfer-encoding", "keep-alive", "te", "upgrade"}
         headers = [(key, value) for key, value in request.headers.items() if key.lower() not in hop]

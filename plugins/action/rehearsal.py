@@ -14,6 +14,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.immich.plugins.module_utils import nas
+from ansible_collections.homelab.immich.plugins.plugin_utils import ways_in
 from ansible_collections.homelab.immich.rehearsal import bringup, state
 from ansible_collections.homelab.immich.rehearsal.progress import Progress
 
@@ -71,8 +72,8 @@ def rehearses(hostvars: Mapping[str, Any], hosts: list[str]) -> bool:
 
 
 def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]]) -> dict[str, Any]:
-    """What the rehearsal has to have: the classes, issuers and nodes that instances name, and the NAS with what they export."""
-    classes, ways, selectors, nodes = set(), [], [], set()
+    """What the rehearsal has to have: classes, issuers, Gateways, namespaces and nodes that instances name, and the NAS with what they export."""
+    classes, ways, selectors, nodes, namespaces = set(), [], [], set(), set()
     for host in groups.get("immich", []):
         named = [name for name in hostvars[host] if name.startswith("immich_") and name.endswith("_storage_class")]
         classes |= {_value(hostvars, host, name) for name in named}
@@ -82,6 +83,8 @@ def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]])
         chosen = [_value(hostvars, host, name) for name in hostvars[host] if name.startswith("immich_") and name.endswith("_node_selector")]
         selectors += [{str(key): str(value) for key, value in selector.items()} for selector in chosen if isinstance(selector, Mapping) and selector]
         ways += _mappings(hostvars, host, "immich_ingress")
+        dashboard = _value(hostvars, host, "immich_dashboard")
+        namespaces |= {dashboard.get("namespace")} if isinstance(dashboard, Mapping) else set()
     appliances = {}
     for host in groups.get("nas", []):
         facts = {name: _value(hostvars, host, name) for name in ("nas_provider", "ansible_host")}
@@ -90,10 +93,13 @@ def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]])
             "address": str(facts["ansible_host"] or host),
             "exports": _mappings(hostvars, host, "nas_exports"),
         }
+    issuers = [ways_in.issuer(way["issuer"]) for way in ways if isinstance(way.get("issuer"), str | Mapping)]
     return {
         "storage_classes": _names(classes),
-        "ingress_classes": _names(way.get("class") for way in ways),
-        "issuers": _names(way.get("issuer") for way in ways),
+        "ingress_classes": _names("tailscale" if way.get("type") == "tailscale" else way.get("class") for way in ways),
+        "issuers": _names(issuer["name"] for issuer in issuers if issuer["kind"] == "ClusterIssuer"),
+        "gateways": _names(gateway for way in ways for gateway in way.get("gateways") or [] if ways_in.GATEWAY.fullmatch(str(gateway))),
+        "namespaces": _names(namespaces),
         "nodes": _names(nodes),
         "node_selectors": selectors,
         "nas": appliances,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import ways_in
+
 Row = tuple[str, str]
 
 NAS_NAMES = {"truenas": "TrueNAS", "nixos": "NixOS", "linux": "Linux", "none": "somebody else's"}
@@ -107,7 +109,7 @@ def plan_text(instance: Mapping[str, Any]) -> str:
 def ingress_text(ingresses: Sequence[Mapping[str, Any]]) -> str:
     """The hosts that lead in."""
     hosts = [host for ingress in ingresses for host in ingress.get("hosts") or []]
-    tls = "TLS" if any(ingress.get("issuer") or ingress.get("tls_secret") for ingress in ingresses) else "no TLS"
+    tls = "TLS" if any(ways_in.secure(way) for way in ingresses) else "no TLS"
     return f"{', '.join(hosts)}  {tls}" if hosts else "none"
 
 

@@ -4,7 +4,7 @@
 """What operators do besides setting a status, which the Stages do. One file an operator: `reconcile` makes what a user would notice, `KINDS` says which
 custom resources it watches (kind -> its collection at the API server). An operator is added to the tuple below, and that is all."""
 
-from . import certificates, dragonfly, ingresses, kubelet, postgresql, secrets, volsync
+from . import certificates, dragonfly, gateways, ingresses, kubelet, postgresql, secrets, volsync
 
-OPERATORS = (kubelet, secrets, postgresql, dragonfly, certificates, ingresses, volsync)
+OPERATORS = (kubelet, secrets, postgresql, dragonfly, certificates, ingresses, volsync, gateways)
 KINDS = {kind: collection for operator in OPERATORS for kind, collection in operator.KINDS.items()}

@@ -31,16 +31,19 @@ def test_classes_and_nas_are_collected_from_all_hosts():
             immich_database_node_selector={"board": "pi"},
             immich_cache_storage_class="",
             immich_ingress=[{"type": "ingress", "hosts": ["photos.example.net"], "class": "traefik", "issuer": "letsencrypt"}, {"type": "ingress"}],
+            immich_dashboard={"type": "homepage", "namespace": "home"},
             immich_admin_password="{{ vault_password }}",
         ),
         "family": Lazy(
             immich_volumes=[{"name": "thumbs", "storage_class": "ceph"}, {"name": "disk", "host_path": {"path": "/srv", "node": "attic"}}],
             immich_server_node_selector={},
+            immich_ingress=[{"gateways": ["network/public/https", "nonsense"]}, {"type": "tailscale"}, {"issuer": {"kind": "Issuer", "name": "x"}}],
         ),
     }
     spec = rehearsal.from_inventory(hostvars, {"all": list(hostvars), "nas": ["tank", "other"], "immich": ["photos", "family"]})
     assert spec["storage_classes"] == ["ceph", "local-path", "longhorn"]
-    assert (spec["ingress_classes"], spec["issuers"]) == (["traefik"], ["letsencrypt"])
+    assert (spec["ingress_classes"], spec["issuers"]) == (["tailscale", "traefik"], ["letsencrypt"])
+    assert (spec["gateways"], spec["namespaces"]) == (["network/public/https"], ["home"])
     assert (spec["nodes"], spec["node_selectors"]) == (["attic"], [{"board": "pi"}])
     assert spec["nas"] == {
         "tank": {"provider": "truenas", "address": "192.0.2.10", "exports": [{"name": "photos", "dataset": "tank/photos"}]},
