@@ -36,6 +36,7 @@ USERS = {
     "etcd": "",
 }
 PROVISIONER = "rehearsal.homelab.immich/"
+CSI_DRIVERS = ("nfs.csi.k8s.io", "smb.csi.k8s.io")
 DEFAULT_CLASS = "standard"  # what a claim or an Ingress gets that names no class
 # Classes that wait for a first consumer in real life; the others bind at once.
 WAIT_FOR_FIRST_CONSUMER = {"standard", "local-path", "local-storage", "openebs-hostpath", "topolvm-provisioner"}
@@ -286,18 +287,31 @@ def apply_spec(home: Path, port: int, spec: dict) -> None:
     }
     ingress = {name: {"spec": {"controller": PROVISIONER + "ingress"}} for name in {DEFAULT_CLASS, *spec.get("ingress_classes", [])}}
     issuers = {name: {"spec": {"selfSigned": {}}} for name in spec.get("issuers", [])}
+    drivers = {name: {"spec": {"attachRequired": False}} for name in CSI_DRIVERS}
     _keep(api, "storage.k8s.io/v1", "StorageClass", storage, "storageclass.kubernetes.io/is-default-class")
     _keep(api, "networking.k8s.io/v1", "IngressClass", ingress, "ingressclass.kubernetes.io/is-default-class")
     _keep(api, "cert-manager.io/v1", "ClusterIssuer", issuers, "")
     for name in spec.get("namespaces", []):
         _namespace(api, name)
     _gateways(api, spec.get("gateways", []))
+    _keep(api, "storage.k8s.io/v1", "CSIDriver", drivers, "")
+    for claim in spec.get("claims", []):  # never taken away: they are somebody's
+        _claim(api, claim["namespace"], claim["name"], claim["modes"])
 
 
 def _namespace(api: Api, name: str) -> None:
     """Somebody else's namespace."""
     with suppress(ApiError):  # it exists
         api.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+def _claim(api: Api, namespace: str, name: str, modes: list[str]) -> None:
+    """Somebody else's claim in their namespace."""
+    _namespace(api, namespace)
+    spec = {"accessModes": modes, "storageClassName": DEFAULT_CLASS, "resources": {"requests": {"storage": "1Gi"}}}
+    with suppress(ApiError):  # it exists
+        path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+        api.request("POST", path, {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec})
 
 
 def _gateways(api: Api, wanted: list[str]) -> None:

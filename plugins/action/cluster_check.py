@@ -28,12 +28,16 @@ WANTED = {
     "url": {"type": "str", "default": ""},
     "public_url": {"type": "str", "default": ""},
     "storage_classes": {"type": "list", "elements": "str", "default": []},
+    "database_storage_class": {"type": "str", "default": ""},
     "ingress_classes": {"type": "list", "elements": "str", "default": []},
     "gateways": {"type": "list", "elements": "str", "default": []},
     "traefik": {"type": "bool", "default": False},
     "accept_cluster": {"type": "str", "default": ""},
     "accept_moved_volumes": {"type": "list", "elements": "str", "default": []},
     "volumes": {"type": "list", "elements": "dict", "default": []},
+    "media_location": {"type": "str", "default": "/data"},
+    "library_paths": {"type": "list", "elements": "str", "default": []},
+    "scaled": {"type": "list", "elements": "str", "default": []},
     "take_over": {"type": "list", "elements": "str", "default": []},
 }
 SPEC = WANTED | {"memory": {"type": "path"}} | kubeconfig.SPEC

@@ -72,8 +72,8 @@ def rehearses(hostvars: Mapping[str, Any], hosts: list[str]) -> bool:
 
 
 def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]]) -> dict[str, Any]:
-    """What the rehearsal has to have: classes, issuers, Gateways, namespaces and nodes that instances name, and the NAS with what they export."""
-    classes, ways, selectors, nodes, namespaces = set(), [], [], set(), set()
+    """What the rehearsal has to have: classes, issuers, Gateways, claims, namespaces and nodes that instances name, and the NAS with what they export."""
+    classes, ways, selectors, nodes, namespaces, claims = set(), [], [], set(), set(), []
     for host in groups.get("immich", []):
         named = [name for name in hostvars[host] if name.startswith("immich_") and name.endswith("_storage_class")]
         classes |= {_value(hostvars, host, name) for name in named}
@@ -82,6 +82,9 @@ def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]])
         nodes |= {volume["host_path"].get("node") for volume in volumes if isinstance(volume.get("host_path"), Mapping)}
         chosen = [_value(hostvars, host, name) for name in hostvars[host] if name.startswith("immich_") and name.endswith("_node_selector")]
         selectors += [{str(key): str(value) for key, value in selector.items()} for selector in chosen if isinstance(selector, Mapping) and selector]
+        namespace = str(_value(hostvars, host, "immich_namespace") or "")
+        found = {str(volume["existing_claim"]): volume.get("access_mode") or "ReadWriteMany" for volume in volumes if volume.get("existing_claim")}
+        claims += [{"namespace": namespace, "name": name, "modes": [mode]} for name, mode in found.items() if namespace]
         ways += _mappings(hostvars, host, "immich_ingress")
         dashboard = _value(hostvars, host, "immich_dashboard")
         namespaces |= {dashboard.get("namespace")} if isinstance(dashboard, Mapping) else set()
@@ -102,6 +105,7 @@ def from_inventory(hostvars: Mapping[str, Any], groups: Mapping[str, list[str]])
         "namespaces": _names(namespaces),
         "nodes": _names(nodes),
         "node_selectors": selectors,
+        "claims": claims,
         "nas": appliances,
     }
 

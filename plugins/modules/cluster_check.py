@@ -81,6 +81,10 @@ options:
     type: list
     elements: str
     default: []
+  database_storage_class:
+    description: The storage class of the database, which must not be one of a file server.
+    type: str
+    default: ""
   ingress_classes:
     description: The ingress classes that are needed. A missing one is a warning.
     type: list
@@ -105,9 +109,25 @@ options:
     elements: str
     default: []
   volumes:
-    description: The volumes of the server, as the filter P(homelab.immich.volumes#filter) gives them. What it mounts now must stay what it mounts.
+    description:
+      - The volumes, as the filter P(homelab.immich.volumes#filter) gives them. What the server mounts now must stay what it mounts.
+      - A claim that exists must let its pods do what they are to do, and a class must be able to.
     type: list
     elements: dict
+    default: []
+  media_location:
+    description: Where the server keeps what is uploaded.
+    type: str
+    default: /data
+  library_paths:
+    description: The folders that libraries read. Like the media location they must not be mounted C(soft).
+    type: list
+    elements: str
+    default: []
+  scaled:
+    description: Of which there may be several pods, C(server) or C(machine-learning). Their volumes are mounted on several nodes.
+    type: list
+    elements: str
     default: []
   take_over:
     description: Objects of others that become this instance's own, as C(Kind/name); also O(url), if what answers there is to be replaced.

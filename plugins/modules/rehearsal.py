@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - When C(immich_rehearsal) is true, starts a Kubernetes API server and stand-ins for Immich and the NAS on this machine, or brings those that run in line
     with the inventory. Everything listens on 127.0.0.1.
-  - The classes and issuers that the instances name, and the NAS with their exports, are taken from the variables of all hosts. No secret is read.
+  - The classes, issuers and existing claims that the instances name, and the NAS with their exports, are taken from the variables of all hosts. No secret
+    is read.
   - The first start builds the control plane from pinned sources, which takes about five minutes; later starts take seconds.
   - When C(immich_rehearsal) is not true it does nothing. Hosts that disagree are an error.
   - Run it once, for all hosts, tagged C(always), before anything that uses the P(homelab.immich.connection#lookup) lookup.

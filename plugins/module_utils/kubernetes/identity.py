@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener, getproxies_environment
 
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts, storage
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import LOOPBACK
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.memory import cluster_uid
@@ -26,6 +26,7 @@ INGRESS_NGINX = "k8s.io/ingress-nginx"
 READ_TIMEOUT = re.compile(r"entrypoints[._]\w+[._]transport[._]respondingtimeouts[._]readtimeout=?(.*)", re.IGNORECASE)
 UPLOAD_SECONDS = 600  # what Immich's documentation asks for
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+REWRITES_PATHS = "v1.136.0"  # from then on a server that starts with another media location rewrites the paths in its database
 INSTALL_CNPG = "Install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider"
 
 
@@ -49,12 +50,16 @@ class Wanted:
     url: str = ""
     public_url: str = ""  # where the url is asked: in a rehearsal that is this machine
     storage_classes: list[str] = field(default_factory=list)
+    database_storage_class: str = ""
     ingress_classes: list[str] = field(default_factory=list)
     gateways: list[str] = field(default_factory=list)  # as immich_ingress names them
     traefik: bool = False  # a way in leads through it
     accept_cluster: str = ""
     accept_moved_volumes: list[str] = field(default_factory=list)
-    volumes: list[dict[str, Any]] = field(default_factory=list)  # of the server, as the filter homelab.immich.volumes gives them
+    volumes: list[dict[str, Any]] = field(default_factory=list)  # as the filter homelab.immich.volumes gives them
+    media_location: str = "/data"
+    library_paths: list[str] = field(default_factory=list)
+    scaled: list[str] = field(default_factory=list)  # server, machine-learning: of which there may be several pods
     take_over: list[str] = field(default_factory=list)
 
     def takes_over(self, live: Object) -> bool:
@@ -87,6 +92,7 @@ class Found:
     traefiks: list[Object] = field(default_factory=list)  # its Deployments and DaemonSets
     services: list[str] = field(default_factory=list)  # of the namespace
     static_volumes: list[Object] = field(default_factory=list)  # of this instance
+    storage: storage.Storage = field(default_factory=storage.Storage)
     memory: dict[str, Any] = field(default_factory=dict)
     unlisted: list[str] = field(default_factory=list)  # kinds that may not be listed
 
@@ -141,7 +147,33 @@ def look(client: Client, wanted: Wanted) -> Found:
         found.traefiks = [item for kind in ("Deployment", "DaemonSet") for item in every("apps/v1", kind, "", "app.kubernetes.io/name=traefik") or []]
     found.services = [item["metadata"]["name"] for item in every("v1", "Service", wanted.namespace) or []]
     found.static_volumes = every("v1", "PersistentVolume", "", mine) or []
+    found.storage.classes = {item["metadata"]["name"]: item for item in found.storage_classes}
+    if any(volume.get("smb") or (volume.get("nfs") or {}).get("csi") for volume in wanted.volumes):
+        drivers = every("storage.k8s.io/v1", "CSIDriver")
+        found.storage.drivers = None if "CSIDriver" in found.unlisted else [item["metadata"]["name"] for item in drivers or []]
+    if named := {volume["existing_claim"] for volume in wanted.volumes if volume.get("existing_claim")}:
+        _look_at_claims(client, wanted, found, named)
     return found
+
+
+def _look_at_claims(client: Client, wanted: Wanted, found: Found, named: set[str]) -> None:
+    """The claims that the inventory names, and the volumes behind them as far as this kubeconfig may see them."""
+    claims, volumes = client.resource("v1", "PersistentVolumeClaim"), client.resource("v1", "PersistentVolume")
+    if claims is None or volumes is None:
+        return
+    there = client.list(claims, wanted.namespace)
+    found.storage.claim_names = [item["metadata"]["name"] for item in there]
+    found.storage.claims = {item["metadata"]["name"]: item for item in there if item["metadata"]["name"] in named}
+    for name, claim in found.storage.claims.items():
+        try:
+            volume = client.get(volumes, claim["spec"]["volumeName"]) if claim["spec"].get("volumeName") else None
+        except ApiError as error:
+            if error.status != 403:
+                raise
+            found.unlisted.append("PersistentVolume")
+            return
+        if volume:
+            found.storage.volumes[name] = volume
 
 
 def _has_api_key(client: Client, wanted: Wanted) -> bool:
@@ -159,7 +191,7 @@ def _has_api_key(client: Client, wanted: Wanted) -> bool:
 def problems(wanted: Wanted, found: Found) -> list[str]:
     """Why this run must not go on, all at once."""
     rules = (
-        *(same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, same_files),
+        *(same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, usable_volumes, same_files),
         *(same_database, old_backups, old_archive, database_there),
     )
     return [problem for rule in rules for problem in rule(wanted, found)]
@@ -381,10 +413,33 @@ def _only_redirects(route: Object) -> bool:
     return bool(filters) and not any(rule.get("backendRefs") for rule in rules) and all(item.get("type") == "RequestRedirect" for item in filters)
 
 
+def usable_volumes(wanted: Wanted, found: Found) -> list[str]:
+    """Each volume can be what the inventory takes it for, and what holds photos is mounted so that an error is no loss."""
+    precious = [wanted.media_location, *wanted.library_paths]
+    result = [problem for volume in wanted.volumes for problem in storage.problems(volume, found.storage, precious, wanted.scaled)]
+    name = wanted.database_storage_class
+    if wanted.database_provider == "cnpg" and name in found.storage.classes and storage.network_share(found.storage.classes[name]):
+        result.append(
+            f"immich_database_storage_class is {name} ({found.storage.classes[name]['provisioner']}), folders of a file server, on which a database loses data."
+            " Choose a class of local disks or block storage."
+        )
+    return result
+
+
 def same_files(wanted: Wanted, found: Found) -> list[str]:
     """The server finds on its mounts the files that it has there now."""
     server = found.server(wanted)
-    return mounts.moved(server, found.static_volumes, wanted.volumes, wanted.accept_moved_volumes) if server else []
+    if not server:
+        return []
+    of_server = [volume for volume in wanted.volumes if "server" in volume["pods"]]
+    result = mounts.moved(server, found.static_volumes, of_server, wanted.accept_moved_volumes, wanted.media_location)
+    was = mounts.media_location(server)
+    if was and was != wanted.media_location and compare(wanted.version, REWRITES_PATHS) < 0:
+        result.append(
+            f"The running server has its media location at {was}, and the inventory mounts it at {wanted.media_location}. Immich {wanted.version} would not"
+            f" find its files any more: only from {REWRITES_PATHS} on it rewrites their paths. Mount the volume at {was}."
+        )
+    return result
 
 
 def same_database(wanted: Wanted, found: Found) -> list[str]:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, labels, title
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, labels, steps, title
 
 IMMUTABLE = re.compile(r"immutable|field can not be less than|cannot change roleRef|updates to \w+ spec for fields other than|may not change once set")
 NO_RESIZE = "only dynamically provisioned pvc can be resized"
@@ -148,11 +148,6 @@ def users_of(claim: str, namespace: str, wanted: list[Object]) -> list[str]:
     """The Deployments that mount a claim."""
     found = [item for item in wanted if item["kind"] == "Deployment" and item["metadata"].get("namespace", "") == namespace]
     return [item["metadata"]["name"] for item in found if claim in mounts.claims(item).values()]
-
-
-def steps(texts: list[str]) -> str:
-    """Numbered, each on a line of its own."""
-    return "".join(f"\n  {number}. {text}" for number, text in enumerate(texts, 1))
 
 
 def changes(there: Any, wanted: Any, path: str = "") -> str:

@@ -7,22 +7,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, steps
 
+PAGE = "docs/storage.md"
 Source = tuple[str, str]  # where the files of a static volume are: an NFS server, an SMB share or a node, and a path
 
 
 def claims(workload: Object) -> dict[str, str]:
     """Where the containers of a workload mount which claim."""
-    pod = workload["spec"]["template"]["spec"]
-    names = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in pod.get("volumes") or [] if volume.get("persistentVolumeClaim")}
+    pod, names = workload["spec"]["template"]["spec"], _names(workload)
     mounts = [mount for container in pod.get("containers") or [] for mount in container.get("volumeMounts") or []]
     return {_path(mount["mountPath"]): names[mount["name"]] for mount in mounts if mount["name"] in names}
 
 
-def moved(server: Object, static: list[Object], volumes: list[dict[str, Any]], accepted: list[str]) -> list[str]:
-    """Why a mount of the server must not change what it shows: other files there look like lost ones, or are an empty folder to start anew in."""
-    running, sources = claims(server), _sources(static, server["metadata"]["namespace"])
+def _names(workload: Object) -> dict[str, str]:
+    """The claims of a workload, by the names that its volumes have."""
+    volumes = workload["spec"]["template"]["spec"].get("volumes") or []
+    return {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in volumes if volume.get("persistentVolumeClaim")}
+
+
+def moved(server: Object, static: list[Object], volumes: list[dict[str, Any]], accepted: list[str], media: str = "/data") -> list[str]:
+    """Why a mount of the server must not change what it shows: other files there look like lost ones, or are an empty folder to start anew in.
+
+    C(media) is where the media location will be. Immich rewrites its paths when that moves, so what is mounted below moves with it.
+    """
+    name, was = f"{server['metadata']['name']} -n {server['metadata']['namespace']}", media_location(server) or media
+    running = {_moved_along(mount, was, media): claim for mount, claim in claims(server).items()}
+    sources = _sources(static, server["metadata"]["namespace"])
     result = []
     for volume in volumes:
         if volume["name"] in accepted:
@@ -30,33 +41,68 @@ def moved(server: Object, static: list[Object], volumes: list[dict[str, Any]], a
         mount, new = _path(volume["mount"]), volume["claim"]
         old = running.get(mount)
         if old is None:
-            result += _hides(volume, [place for place in running if mount.startswith(f"{place.rstrip('/')}/")])
+            result += _hides(volume, [place for place in running if mount.startswith(f"{place.rstrip('/')}/")], name)
             continue
         before, after = sources.get(old), _wanted(volume)
         if (before == after) if before and after else old == new:
             continue  # the same files; under another name, too
         where = f"immich_volumes, {volume['name']}: the running server has {_shown(before, old)} on {mount}, and the inventory would put"
         result.append(f"{where} {_shown(after, new)} there, which has none of its files. {_way_back(old, before, volume)}")
-    return result
+    wanted = {_path(volume["mount"]) for volume in volumes}
+    gone = {mount: claim for mount, claim in running.items() if mount.startswith(f"{media.rstrip('/')}/") and mount not in wanted}
+    names = {claim: volume for volume, claim in _names(server).items()}
+    return result + [_uncovers(names[claim], mount, claim, media, name) for mount, claim in gone.items() if names[claim] not in accepted]
 
 
-def _hides(volume: dict[str, Any], above: list[str]) -> list[str]:
+def media_location(server: Object) -> str:
+    """Where the server has its media location; empty when it does not say."""
+    containers = server["spec"]["template"]["spec"].get("containers") or []
+    found = [item.get("value") or "" for container in containers for item in container.get("env") or [] if item["name"] == "IMMICH_MEDIA_LOCATION"]
+    return _path(found[0]) if found and found[0].startswith("/") else ""
+
+
+def _moved_along(mount: str, was: str, media: str) -> str:
+    """Where a mount will be when the media location moves."""
+    return media.rstrip("/") + mount.removeprefix(was) if mount == was or mount.startswith(f"{was}/") else mount
+
+
+def _hides(volume: dict[str, Any], above: list[str], server: str) -> list[str]:
     """Why a volume must not be mounted in one that the server uses already."""
     if not above:
         return []
-    where = f"immich_volumes, {volume['name']}: the running server has {volume['mount']} in its volume on {max(above, key=len)}"
+    name, mount = volume["name"], volume["mount"]
+    where = f"immich_volumes, {name}: the running server has {mount} in its volume on {max(above, key=len)}"
+    todo = [
+        f"Let it have mount: /mnt/{name} for now, and run again: that makes it.",
+        f"kubectl scale deployment {server} --replicas=0",
+        f"Copy everything from the folder {mount} to it, .immich too ({PAGE} has a pod that does it).",
+        f"Let it have mount: {mount} again, and run once with {_accept(name)}. The old files stay below it; delete them when all is well.",
+    ]
     return [
-        f"{where}, and a volume of its own would hide the files that are there, with the .immich by which Immich knows the folder. Remove the volume, or scale"
-        f" the server to 0, move everything in that folder to the new volume, .immich too, and run once with {_accept(volume)}."
+        f"{where}, and a volume of its own would hide the files that are there, with the .immich by which Immich knows the folder."
+        f" Remove the volume, or move the files: {steps(todo)}"
     ]
 
 
-def _accept(volume: dict[str, Any]) -> str:
-    return f"-e '{{\"immich_accept_moved_volumes\": [\"{volume['name']}\"]}}'"
+def _uncovers(name: str, mount: str, claim: str, media: str, server: str) -> str:
+    """Why a volume in the media location must not just go: what is below it takes its place."""
+    todo = [
+        f"kubectl scale deployment {server} --replicas=0",
+        f"Copy everything from the claim {claim} to the folder {mount.removeprefix(media).strip('/')} of the volume on {media}, .immich too ({PAGE}).",
+        f"Run once with {_accept(name)}.",
+    ]
+    return (
+        f"immich_volumes, {name}: the running server has claim {claim} on {mount}, and without it Immich would look in its volume on {media}, which has none of"
+        f" these files. Put the entry back, or move the files: {steps(todo)}"
+    )
+
+
+def _accept(name: str) -> str:
+    return f'-e \'{{"immich_accept_moved_volumes": ["{name}"]}}\''
 
 
 def _way_back(old: str, before: Source | None, volume: dict[str, Any]) -> str:
-    moves = f"To move them on purpose, scale the server to 0, copy the files there, and run once with {_accept(volume)}."
+    moves = f"To move them on purpose, scale the server to 0, copy the files there ({PAGE}), and run once with {_accept(volume['name'])}."
     if before:
         return f"Put the old {'export' if volume.get('nfs') else 'place'} back. {moves}"
     return f"Give the volume its old name back, or let it have existing_claim: {old}, which keeps the files. {moves}"

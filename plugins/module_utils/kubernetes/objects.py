@@ -43,6 +43,11 @@ def title(live: Object) -> str:
     return f"{live['kind']} {meta['namespace']}/{meta['name']}" if meta.get("namespace") else f"{live['kind']} {meta['name']}"
 
 
+def steps(texts: list[str]) -> str:
+    """What a person has to do, numbered, each on a line of its own."""
+    return "".join(f"\n  {number}. {text}" for number, text in enumerate(texts, 1))
+
+
 def key(live: Object) -> tuple[str, str, str, str]:
     """What tells one object from another: group, kind, namespace, name (the version of its API may change)."""
     meta = live["metadata"]

@@ -283,10 +283,19 @@ def test_a_server_can_be_asked_when_a_pod_is_ready_and_a_service_leads_to_it():
 def test_a_mount_that_would_show_other_files_is_refused():
     live = server(claims=["immich-media"])
     live["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [{"name": "immich-media", "mountPath": "/data"}]
-    renamed = {"name": "library", "mount": "/data", "claim": "immich-library", "nfs": None}
+    renamed = {"name": "library", "mount": "/data", "claim": "immich-library", "nfs": None, "pods": ["server"]}
     [problem] = identity.problems(wanted(volumes=[renamed]), running(workloads=[live]))
     assert problem.startswith("immich_volumes, library: the running server has claim immich-media on /data")
     assert identity.problems(wanted(volumes=[renamed], accept_moved_volumes=["library"]), running(workloads=[live])) == []
+
+
+def test_a_media_location_that_an_old_immich_would_not_find_again_is_refused():
+    moved = running(
+        workloads=[server(IMAGE.replace("v3.3.5", "v1.135.3"), env=[("IMMICH_MEDIA_LOCATION", "/usr/src/app/upload")])], config=config(version="v1.135.3")
+    )
+    [problem] = identity.problems(wanted(version="v1.135.3"), moved)
+    assert "media location at /usr/src/app/upload, and the inventory mounts it at /data" in problem and "only from v1.136.0 on" in problem
+    assert identity.problems(wanted(version="v1.135.3", media_location="/usr/src/app/upload"), moved) == []
 
 
 def test_our_own_way_in_and_the_solver_of_a_certificate_are_fine():

@@ -39,7 +39,7 @@ def test_a_renamed_volume_would_be_empty():
     assert problem == (
         "immich_volumes, library: the running server has claim immich-media on /data, and the inventory would put claim immich-library there, which has none"
         " of its files. Give the volume its old name back, or let it have existing_claim: immich-media, which keeps the files. To move them on purpose, scale"
-        " the server to 0, copy the files there, and run once with -e '{\"immich_accept_moved_volumes\": [\"library\"]}'."
+        ' the server to 0, copy the files there (docs/storage.md), and run once with -e \'{"immich_accept_moved_volumes": ["library"]}\'.'
     )
     assert mounts.moved(deployment(media="immich-media"), [], [volume("library")], ["library"]) == []
     assert mounts.moved(deployment(media="immich-media"), [], [volume("library", claim="immich-media")], []) == []
@@ -68,14 +68,48 @@ def test_another_kind_of_storage_has_other_files():
 
 def test_a_new_volume_in_the_uploads_would_hide_what_is_there():
     server, thumbs = deployment(media="immich-media"), volume("thumbs", "/data/thumbs")
-    assert mounts.moved(server, [], [volume("media"), thumbs], []) == [
+    [problem] = mounts.moved(server, [], [volume("media"), thumbs], [])
+    assert problem == (
         "immich_volumes, thumbs: the running server has /data/thumbs in its volume on /data, and a volume of its own would hide the files that are there, with"
-        " the .immich by which Immich knows the folder. Remove the volume, or scale the server to 0, move everything in that folder to the new volume, .immich"
-        " too, and run once with -e '{\"immich_accept_moved_volumes\": [\"thumbs\"]}'."
-    ]
-    assert mounts.moved(server, [], [volume("media"), thumbs], ["thumbs"]) == []
+        " the .immich by which Immich knows the folder. Remove the volume, or move the files: "
+        "\n  1. Let it have mount: /mnt/thumbs for now, and run again: that makes it."
+        "\n  2. kubectl scale deployment immich-server -n immich --replicas=0"
+        "\n  3. Copy everything from the folder /data/thumbs to it, .immich too (docs/storage.md has a pod that does it)."
+        '\n  4. Let it have mount: /data/thumbs again, and run once with -e \'{"immich_accept_moved_volumes": ["thumbs"]}\'.'
+        " The old files stay below it; delete them when all is well."
+    )
+    assert mounts.moved(server, [], [volume("media"), volume("thumbs", "/mnt/thumbs")], []) == []  # the first step
+    assert mounts.moved(server, [], [volume("media"), thumbs], ["thumbs"]) == []  # the last
     server["spec"]["template"]["spec"]["containers"][0]["volumeMounts"].append({"name": "media", "mountPath": "/data/thumbs"})
-    assert mounts.moved(server, [], [thumbs | {"claim": "immich-media"}], []) == []  # it is mounted there already
+    assert mounts.moved(server, [], [volume("media"), thumbs | {"claim": "immich-media"}], []) == []  # it is mounted there already
+
+
+def with_thumbs(place="/data", **env):
+    """The server with thumbnails on a volume of their own, below its media location."""
+    server = deployment(media="immich-media", thumbs="immich-thumbs")
+    container = server["spec"]["template"]["spec"]["containers"][0]
+    for mount, path in zip(container["volumeMounts"], (place, f"{place}/thumbs"), strict=False):
+        mount["mountPath"] = path
+    container["env"] = [{"name": "IMMICH_MEDIA_LOCATION", "value": place}]
+    return server
+
+
+def test_a_volume_in_the_uploads_must_not_just_go():
+    [problem] = mounts.moved(with_thumbs(), [], [volume("media")], [])
+    assert problem.startswith("immich_volumes, thumbs: the running server has claim immich-thumbs on /data/thumbs, and without it Immich would look in its")
+    assert "Put the entry back, or move the files" in problem and "to the folder thumbs of the volume on /data" in problem
+    assert mounts.moved(with_thumbs(), [], [volume("media")], ["thumbs"]) == []
+    assert mounts.moved(deployment(media="immich-media", old="immich-old"), [], [volume("media")], []) == []  # outside it nobody misses it
+
+
+def test_the_media_location_may_move_with_all_that_is_in_it():
+    """From where Immich had it before v1.137 to /data: it rewrites its paths when the files are the same."""
+    old, both = with_thumbs("/usr/src/app/upload"), [volume("media"), volume("thumbs", "/data/thumbs")]
+    assert mounts.moved(old, [], both, [], "/data") == []
+    [problem] = mounts.moved(old, [], [volume("uploads"), both[1]], [], "/data")
+    assert "the running server has claim immich-media on /data, and the inventory would put claim immich-uploads there" in problem
+    [problem] = mounts.moved(old, [], both[:1], [], "/data")
+    assert "immich_volumes, thumbs: the running server has claim immich-thumbs on /data/thumbs" in problem
 
 
 CSI = {"csi": {"driver": "nfs.csi.k8s.io", "volumeAttributes": {"server": SERVER, "share": "/mnt/tank/photos"}}}

@@ -35,7 +35,12 @@ def test_classes_and_nas_are_collected_from_all_hosts():
             immich_admin_password="{{ vault_password }}",
         ),
         "family": Lazy(
-            immich_volumes=[{"name": "thumbs", "storage_class": "ceph"}, {"name": "disk", "host_path": {"path": "/srv", "node": "attic"}}],
+            immich_namespace="family",
+            immich_volumes=[
+                {"name": "thumbs", "storage_class": "ceph"},
+                {"name": "media", "existing_claim": "uploads"},
+                {"name": "disk", "host_path": {"path": "/srv", "node": "attic"}},
+            ],
             immich_server_node_selector={},
             immich_ingress=[{"gateways": ["network/public/https", "nonsense"]}, {"type": "tailscale"}, {"issuer": {"kind": "Issuer", "name": "x"}}],
         ),
@@ -45,6 +50,7 @@ def test_classes_and_nas_are_collected_from_all_hosts():
     assert (spec["ingress_classes"], spec["issuers"]) == (["tailscale", "traefik"], ["letsencrypt"])
     assert (spec["gateways"], spec["namespaces"]) == (["network/public/https"], ["home"])
     assert (spec["nodes"], spec["node_selectors"]) == (["attic"], [{"board": "pi"}])
+    assert spec["claims"] == [{"namespace": "family", "name": "uploads", "modes": ["ReadWriteMany"]}]
     assert spec["nas"] == {
         "tank": {"provider": "truenas", "address": "192.0.2.10", "exports": [{"name": "photos", "dataset": "tank/photos"}]},
         "other": {"provider": "none", "address": "other", "exports": []},

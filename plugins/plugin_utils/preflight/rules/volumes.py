@@ -174,11 +174,9 @@ def scaled_pods(host: Host) -> dict[str, str]:
     """The pods that there is more than one of, and why."""
     result = {}
     for pod, variable in (("server", "immich_server"), ("machine-learning", "immich_machine_learning")):
-        replicas, most = host.get(f"{variable}_replicas", 1), (host.get(f"{variable}_autoscaling") or {}).get("max") or 1
+        most = (host.get(f"{variable}_autoscaling") or {}).get("max") or 1
         if isinstance(most, int) and most > 1:
             result[pod] = f"{variable}_autoscaling.max is {most}"
-        elif isinstance(replicas, int) and replicas > 1:
-            result[pod] = f"{variable}_replicas is {replicas}"
         elif pod == "server" and host.get("immich_workers") == "split":
             result[pod] = "immich_workers is split"
     return result

@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, homelab.immich contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Can a claim of this class, or one that somebody made, be what the inventory takes it for? Pure functions of what the API server shows."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object
+
+LONGHORN = "driver.longhorn.io"
+DRIVERS = {
+    "nfs.csi.k8s.io": ("nfs.csi", "csi-driver-nfs (https://github.com/kubernetes-csi/csi-driver-nfs), or set csi: false"),
+    "smb.csi.k8s.io": ("smb", "csi-driver-smb (https://github.com/kubernetes-csi/csi-driver-smb), or mount the export by NFS"),
+}
+# What hands out a disk of one node, or a block device: several nodes cannot write to a file system on it.
+ONE_NODE = (
+    "rancher.io/local-path",
+    "*/hostpath",
+    "openebs.io/local",
+    "local.csi.openebs.io",
+    "zfs.csi.openebs.io",
+    "topolvm.io",
+    "*.rbd.csi.ceph.com",
+    "*.democratic-csi.iscsi",
+    "*.democratic-csi.*-iscsi",
+    "*.democratic-csi.nvmeof",
+    "*.democratic-csi.local-hostpath",
+)
+SYNOLOGY = "csi.san.synology.com"  # iSCSI unless its parameter protocol says otherwise
+NETWORK_SHARES = (
+    "nfs.csi.k8s.io",
+    "smb.csi.k8s.io",
+    "*nfs-client*",
+    "*nfs-subdir-external-provisioner*",
+    "*/nfs",
+    "*.democratic-csi.nfs",
+    "*.democratic-csi.smb",
+)
+SOFT = re.compile(r"(?:^|,)\s*(soft|softerr)\s*(?:,|$)")
+
+
+@dataclass
+class Storage:
+    """What the cluster has of storage."""
+
+    classes: dict[str, Object] = field(default_factory=dict)
+    drivers: list[str] | None = None  # None: nobody asked, or the kubeconfig may not list them
+    claims: dict[str, Object] = field(default_factory=dict)  # of the namespace, those that the inventory names
+    claim_names: list[str] = field(default_factory=list)  # all of the namespace
+    volumes: dict[str, Object] = field(default_factory=dict)  # that these claims are bound to, by the name of the claim
+
+
+def problems(volume: dict[str, Any], there: Storage, precious: list[str], scaled: list[str]) -> list[str]:
+    """Why a volume, as the filter volumes gives it, would not work, or would cost photos. C(precious) are the folders that hold them."""
+    found = _driver(volume, there)
+    if volume.get("existing_claim"):
+        found += _existing(volume, there, scaled)
+    elif volume.get("storage_class"):
+        found += _shared_class(volume, there)
+    if any(within(path, volume["mount"]) or within(volume["mount"], path) for path in precious):
+        found += _soft(volume, there)
+    return [f"immich_volumes, {volume['name']}: {text}" for text in found]
+
+
+def within(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or below it."""
+    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
+
+
+def _driver(volume: dict[str, Any], there: Storage) -> list[str]:
+    """The CSI driver that mounts it is installed; else its pods wait for ever."""
+    name = "smb.csi.k8s.io" if volume.get("smb") else "nfs.csi.k8s.io" if (volume.get("nfs") or {}).get("csi") else ""
+    if not name or there.drivers is None or name in there.drivers:
+        return []
+    key, install = DRIVERS[name]
+    return [f"{key} needs the CSI driver {name}, and this cluster does not have it. Install {install}."]
+
+
+def _existing(volume: dict[str, Any], there: Storage, scaled: list[str]) -> list[str]:
+    """A claim of somebody else is there, and lets its pods do what they are to do."""
+    name = volume["existing_claim"]
+    claim, bound = there.claims.get(name), there.volumes.get(name)
+    if claim is None:
+        known = f"it has {', '.join(sorted(there.claim_names))}" if there.claim_names else "it has none"
+        return [f"existing_claim {name} does not exist in the namespace of the instance ({known}). Correct it, or make the claim first."]
+    if (claim.get("status") or {}).get("phase") == "Lost":
+        return [f"existing_claim {name} has lost its volume {claim['spec'].get('volumeName', '')}. Bring the volume back, or name another claim."]
+    found, modes = [], claim["spec"].get("accessModes") or []
+    if not volume["read_only"] and (set(modes) <= {"ReadOnlyMany"} or _read_only(bound)):
+        found.append(f"access is rw, but existing_claim {name} is read-only. Set access: ro, or name a claim that can be written to.")
+    more = _why_shared(volume, scaled)
+    if more and not set(modes) & {"ReadWriteMany", *(["ReadOnlyMany"] if volume["read_only"] else [])}:
+        found.append(f"existing_claim {name} is {', '.join(modes)}, but {more}: on two nodes a pod would stay Pending. Name a ReadWriteMany claim.")
+    return found
+
+
+def _why_shared(volume: dict[str, Any], scaled: list[str]) -> str:
+    if len(set(volume["pods"])) > 1:
+        return f"{' and '.join(volume['pods'])} mount it"
+    return next((f"there may be several pods of {pod}" for pod in volume["pods"] if pod in scaled), "")
+
+
+def _read_only(bound: Object | None) -> bool:
+    """Whether a volume can only be read, by its source or by its mount options."""
+    spec = (bound or {}).get("spec") or {}
+    return bool((spec.get("nfs") or {}).get("readOnly") or (spec.get("csi") or {}).get("readOnly") or "ro" in (spec.get("mountOptions") or []))
+
+
+def _shared_class(volume: dict[str, Any], there: Storage) -> list[str]:
+    """A class that hands out disks of one node, or block devices, makes nothing that several nodes write to."""
+    storage_class = there.classes.get(volume["storage_class"])
+    if volume["access_mode"] not in ("ReadWriteMany", "ReadOnlyMany") or storage_class is None or not one_node(storage_class):
+        return []
+    made_by = f"storage class {volume['storage_class']} ({storage_class['provisioner']})"
+    return [
+        f"access_mode is {volume['access_mode']}, and {made_by} makes volumes for one node, so the claim would stay Pending."
+        " Use a class that can, such as CephFS or Longhorn, or an export of the NAS."
+    ]
+
+
+def one_node(storage_class: Object) -> bool:
+    """Whether the volumes of a class can be written to from one node only."""
+    provisioner, parameters = storage_class.get("provisioner", ""), storage_class.get("parameters") or {}
+    if provisioner == SYNOLOGY:
+        return parameters.get("protocol", "iscsi") == "iscsi"
+    return any(fnmatch.fnmatch(provisioner, pattern) for pattern in ONE_NODE)
+
+
+def network_share(storage_class: Object) -> bool:
+    """Whether the volumes of a class are folders of an NFS or SMB server: no place for a database."""
+    provisioner, parameters = storage_class.get("provisioner", ""), storage_class.get("parameters") or {}
+    if provisioner == SYNOLOGY:
+        return parameters.get("protocol") in ("nfs", "smb")
+    return any(fnmatch.fnmatch(provisioner, pattern) for pattern in NETWORK_SHARES)
+
+
+def _soft(volume: dict[str, Any], there: Storage) -> list[str]:
+    """What holds photos is waited for when it does not answer. Options of our own volumes have been checked before."""
+    bound = there.volumes.get(volume.get("existing_claim") or "")
+    name = volume.get("storage_class") or ((there.claims.get(volume.get("existing_claim") or "") or {}).get("spec") or {}).get("storageClassName") or ""
+    why = "an I/O error then looks like a deleted photo, and Immich puts it in the trash"
+    if bound is not None:
+        options = _options(bound["spec"].get("mountOptions"), ((bound["spec"].get("csi") or {}).get("volumeAttributes") or {}))
+        if soft := SOFT.search(options):
+            title = f"PersistentVolume {bound['metadata']['name']}"
+            return [f"{title} is mounted {soft[1]}: {why}. Set hard in its mountOptions (nfsOptions of its class with Longhorn), and restart the pods."]
+    storage_class = there.classes.get(name)
+    if storage_class is None:
+        return []
+    parameters = storage_class.get("parameters") or {}
+    if soft := SOFT.search(_options(storage_class.get("mountOptions"), parameters)):
+        return [f"storage class {name} mounts {soft[1]}: {why}. Use a class with hard in its mount options."]
+    modes = [volume.get("access_mode")] if volume.get("storage_class") else there.claims[volume["existing_claim"]]["spec"].get("accessModes") or []
+    if storage_class.get("provisioner") == LONGHORN and "ReadWriteMany" in modes and not parameters.get("nfsOptions"):
+        return [
+            f"Longhorn mounts ReadWriteMany volumes softerr unless their class says otherwise: {why}. Use a class like {name} with the parameter"
+            ' nfsOptions: "vers=4.1,noresvport,hard", or mount an export of the NAS.'
+        ]
+    return []
+
+
+def _options(options: list[str] | None, parameters: dict[str, str]) -> str:
+    """All mount options, as one text with commas."""
+    return ",".join([*(options or []), *(parameters.get(name) or "" for name in ("nfsOptions", "mountOptions"))])
