@@ -14,12 +14,15 @@ description:
     The brake switches off that purge (C(nightlyTasks.databaseCleanup); on v1.135, which has no such setting, C(trash.days) becomes ten years) and the
     scans that the server starts by itself. M(homelab.immich.guarded_scan) sets the same brake when it has to.
   - What was changed is remembered in O(memory), and exactly that is put back on release. What somebody else has changed in the meantime is left alone.
-  - A server that takes its settings from a file (C(IMMICH_CONFIG_FILE)) refuses changes; the error says what to write there.
+  - A server that takes its settings from a file (C(IMMICH_CONFIG_FILE)) refuses changes. Where this collection makes that file
+    (C(immich_settings_owner=file)), the same settings are laid over it through O(configmap), and the server is restarted. Elsewhere the error says what
+    to write there.
+  - With O(state=stopped) the server is scaled to 0; what does not run purges nothing. A release starts it again with as many pods as before.
 options:
   state:
-    description: Whether the brake is to be set or released.
+    description: Whether the brake is to be set or released, or the server to be stopped, which takes O(context) or O(kubeconfig).
     type: str
-    choices: [set, released]
+    choices: [set, stopped, released]
     default: set
   memory:
     description: The folder of O(homelab.immich.guarded_scan#module:memory).
@@ -30,6 +33,10 @@ options:
       - Name of a ConfigMap in O(namespace) of O(context) that keeps what the brake changed and the records in the place of O(memory), for all guards of the
         server. What one has braked, another knows of. It is made when it is missing.
     type: str
+  wait_timeout:
+    description: How many seconds to wait for a server that is restarted or started.
+    type: int
+    default: 900
 extends_documentation_fragment:
   - homelab.immich.connection
   - homelab.immich.attributes
@@ -71,32 +78,137 @@ requests:
   returned: always
 """
 
-from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import release, set_brake
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.homelab.immich.plugins.module_utils.guard import brake
+from ansible_collections.homelab.immich.plugins.module_utils.guard.run import away
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import Busy, State
+from ansible_collections.homelab.immich.plugins.module_utils.immich.changes import Change
+from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
 from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
 from ansible_collections.homelab.immich.plugins.module_utils.immich.guard_memory import shared_memory
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
+from ansible_collections.homelab.immich.plugins.module_utils.immich.workloads import Workloads
+
+POLL_S = 2.0
+BY_HAND = {"why": "Set by hand."}
+
+
+class Brake:
+    """The brake of one server: through its API, in the file of its settings, or by stopping it."""
+
+    def __init__(self, module: ImmichModule, api: Client, memory: State) -> None:
+        self._module, self._api, self._memory = module, api, memory
+        self._check_mode, self._workloads, self._logged_in = module.check_mode, Workloads, bool(module.params["api_key"])
+
+    def set(self) -> None:
+        """Set it, unless the server is stopped, which is more."""
+        known = self._memory.brake() or {}
+        if known.get("stopped"):
+            return
+        self._log_in()
+        if not brake.from_a_file(self._api):
+            brake.set_brake(self._api, self._memory, BY_HAND, check_mode=self._check_mode, record=self._module.record)
+            return
+        wanted = brake.nested(brake.held(self._api))
+        there = json.loads(self._memory.settings() or "null") == wanted
+        holds = brake.in_force(self._api)
+        self._module.record(Change("settings file", {"brake": there and holds}, {"brake": True}))
+        if (there and holds) or self._check_mode:
+            return
+        if not self._module.params["configmap"]:
+            raise ImmichError(f"The server takes its settings from the file of IMMICH_CONFIG_FILE, and configmap is not given: {brake.by_hand(self._api)}.")
+        workloads = self._workloads(self._module.params)
+        workloads.names()
+        self._memory.set_brake({"since": brake.moment(), "settings": {}, **BY_HAND, **known, "file": True})
+        self._memory.lay_over(wanted)
+        workloads.restart()
+        workloads.wait(self._module.params["wait_timeout"])
+        if not self._patiently(lambda: brake.in_force(self._api)):
+            raise ImmichError(
+                "The server was restarted, and does not have the settings of the brake: its file is not one that this collection makes "
+                f"(immich_settings_owner: file). {brake.by_hand(self._api)[:1].upper()}{brake.by_hand(self._api)[1:]}."
+            )
+
+    def stop(self) -> None:
+        """Stop the server: what does not run purges nothing."""
+        workloads = self._workloads(self._module.params)
+        running = sorted(set(workloads.names()) - set(workloads.stopped()))
+        self._module.record(Change("server", {"running": running}, {"running": []}))
+        if running and not self._check_mode:
+            self._memory.set_brake({"since": brake.moment(), "settings": {}, **BY_HAND, **(self._memory.brake() or {}), "stopped": True})
+            workloads.stop()
+
+    def release(self) -> list[str]:
+        """Put everything back; return the settings that somebody else has changed since."""
+        memory = self._memory.brake()
+        if memory is None:
+            return []
+        if not (memory.get("file") or memory.get("stopped")):
+            self._log_in()
+            return brake.release(self._api, self._memory, check_mode=self._check_mode, record=self._module.record)
+        workloads = self._workloads(self._module.params)
+        stopped = workloads.stopped()
+        self._module.record(Change("settings file", {"brake": bool(memory.get("file"))}, {"brake": False}))
+        self._module.record(Change("server", {"running": sorted(set(workloads.names()) - set(stopped))}, {"running": workloads.names()}))
+        if self._check_mode:
+            return []
+        self._memory.lay_over(None)
+        if stopped:
+            workloads.start()
+        elif memory.get("file"):
+            workloads.restart()
+        workloads.wait(self._module.params["wait_timeout"])
+        self._memory.set_brake({name: value for name, value in memory.items() if name not in ("file", "stopped")})
+        if not memory["settings"]:
+            self._memory.set_brake(None)
+            return []
+        self._patiently(self._log_in)
+        return brake.release(self._api, self._memory, check_mode=False, record=self._module.record)
+
+    def _log_in(self) -> None:
+        if not self._logged_in:
+            self._module.login(self._api)
+            self._logged_in = True
+
+    def _patiently(self, action: Callable[[], Any]) -> Any:
+        """Do it, and again while the server starts."""
+        ends = time.monotonic() + self._module.params["wait_timeout"]
+        while True:
+            try:
+                return action()
+            except ImmichError as error:
+                if time.monotonic() >= ends or not away(error):
+                    raise
+                time.sleep(POLL_S)
 
 
 def main() -> None:
     """Run the module."""
     module = ImmichModule(
         {
-            "state": {"type": "str", "choices": ["set", "released"], "default": "set"},
+            "state": {"type": "str", "choices": ["set", "stopped", "released"], "default": "set"},
             "memory": {"type": "path", "required": True},
             "configmap": {"type": "str"},
+            "wait_timeout": {"type": "int", "default": 900},
         }
     )
     left_alone: list[str] = []
-    with module.api() as api:
+    with module.api(authenticate=False) as api:
         memory = State(module.params["memory"], shared_memory(module.params, read_only=module.check_mode))
+        wanted = Brake(module, api, memory)
         try:
             with memory.alone(unless=module.check_mode):
                 before = memory.brake()
                 if module.params["state"] == "released":
-                    left_alone = release(api, memory, check_mode=module.check_mode, record=module.record)
+                    left_alone = wanted.release()
+                elif module.params["state"] == "stopped":
+                    wanted.stop()
                 else:
-                    set_brake(api, memory, {"why": "Set by hand."}, check_mode=module.check_mode, record=module.record)
+                    wanted.set()
                 now = before or memory.brake() or {}
         except Busy as reason:
             raise ImmichError(f"Put off: {reason}.") from reason

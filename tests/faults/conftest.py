@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import shutil
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.guard import run as guard_run
+from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import nested
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import Config, Limits
 from ansible_collections.homelab.immich.plugins.module_utils.guard.report import Report
 from ansible_collections.homelab.immich.plugins.module_utils.guard.run import Guard
@@ -72,7 +74,7 @@ class Disk:
 class Home:
     """All of it. Every fault is a method, so that the table reads like what happens."""
 
-    def __init__(self, server: Server, photos: Path, disk: Disk, memory: Path, view: str) -> None:
+    def __init__(self, server: Server, photos: Path, disk: Disk, memory: Path, view: str, *, file: bool = False) -> None:
         self.server, self.photos, self.disk, self.memory, self.view = server, photos, disk, memory, view
         self.away = photos.with_name("away")
         self.admin = Client(HttpTransport(server.url), timeout=5)
@@ -84,7 +86,11 @@ class Home:
         self.library = self.admin.post(
             "/libraries", {"ownerId": self.owner, "name": "NAS photos", "importPaths": ["/mnt/photos"], "exclusionPatterns": ["**/@eaDir/**"]}, doing="make it"
         )["id"]
-        self.set(**{"library.scan.enabled": False})
+        if file:
+            server.set_env(IMMICH_CONFIG_FILE=f"{server.running.media_location}/immich.json")
+            self.set_in_file(**{"library.scan.enabled": False, "library.watch.enabled": False})
+        else:
+            self.set(**{"library.scan.enabled": False})
         self.limits: dict[str, Any] = {}
         self.accept: dict[str, int] = {}
         self.clock = datetime.timedelta()
@@ -166,6 +172,11 @@ class Home:
                 group = group[part]
             group[last] = value
         self.admin.put(path, current, doing="change settings")
+
+    def set_in_file(self, **values: Any) -> None:
+        """Write the file of IMMICH_CONFIG_FILE, and restart the server."""
+        self.photos.with_name("media").joinpath("immich.json").write_text(json.dumps(nested(values)))
+        self.server.restart()
 
     @property
     def braked(self) -> bool:
@@ -252,18 +263,18 @@ def make_photos(folder: Path) -> None:
 
 
 @pytest.fixture
-def make_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Home]]:
+def make_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Home]]:
     """Make a home with a version of Immich and a view of the guard."""
     monkeypatch.setattr(immich_client, "_FIRST_DELAY_S", 0.001)
     monkeypatch.setattr(guard_run, "PATIENCE_S", 100)
     servers: list[Server] = []
 
-    def make(version: str, view: str) -> Home:
+    def make(version: str, view: str, *, file: bool = False) -> Home:
         photos = tmp_path / "photos"
         make_photos(photos)
         server = Server(version, dict.fromkeys(MOUNTS, photos), tmp_path, job_seconds=0.002)
         servers.append(server)
-        return Home(server, photos, Disk(monkeypatch), tmp_path / "memory", view)
+        return Home(server, photos, Disk(monkeypatch), tmp_path / "memory", view, file=file)
 
     yield make
     for server in servers:

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import held, moment
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
+from ansible_collections.homelab.immich.plugins.module_utils.immich.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.immich.transport import HttpTransport
 
 from .conftest import CHILD, FOLDERS, PHOTOS, Home
 
@@ -45,7 +48,16 @@ class Fault:
     mount: Seen
     cause: Callable[[Home], object] = lambda home: None
     during: Callable[[Home], object] | None = None
+    # what a person does whom the message asks for it
+    then: Callable[[Home], object] = lambda home: None
     mend: Callable[[Home], object] = lambda home: None
+    # whether a file owns the settings of the server
+    file: bool = False
+
+
+def asks_for_a_brake(trashed: int) -> Seen:
+    says = "THE BRAKE COULD NOT BE SET"
+    return Seen("unbraked", says, trashed, f"says so before; scanned, {trashed} of {PHOTOS} in the trash, asks for `brake.yml` by hand")
 
 
 def refused(says: str) -> Seen:
@@ -58,6 +70,12 @@ def braked(trashed: int, says: str = "The brake is set") -> Seen:
 
 def put_right(says: str) -> Seen:
     return Seen("scanned", says, words="put right, then scanned")
+
+
+def brake_in_the_file(home: Home) -> None:
+    """What playbooks/brake.yml does: tests/unit/modules/test_brake.py."""
+    State(str(home.memory)).set_brake({"since": moment(), "settings": {}, "why": "Set by hand.", "file": True})
+    home.set_in_file(**held(Client(HttpTransport(home.server.url))))
 
 
 def wrong_export(home: Home) -> None:
@@ -236,6 +254,11 @@ FAULTS = (
         "the NAS goes away in the middle of the scan, the trash was off, and the nightly purge is due in five minutes",
         braked(PHOTOS), braked(PHOTOS), purge_is_due, during=Home.unmount, mend=purge_is_at_midnight,
     ),
+    Fault(
+        "the NAS goes away in the middle of the scan, and a file owns the settings (IMMICH_CONFIG_FILE)",
+        asks_for_a_brake(PHOTOS), asks_for_a_brake(PHOTOS), during=Home.unmount, then=brake_in_the_file, mend=Home.mount_again, file=True,
+    ),
+    Fault("the mount point is empty, and a file owns the settings", refused(EMPTY), refused(EMPTY), Home.unmount, mend=Home.mount_again, file=True),
     Fault(
         "half of the files go, and somebody empties the trash, in the middle of the scan", braked(20), braked(20), with_a_full_trash,
         during=emptied_while_half_is_gone, mend=Home.bring_back,

@@ -12,7 +12,7 @@ from typing import Any
 from ..immich import settings
 from ..immich.changes import Change
 from ..immich.client import Client
-from ..immich.errors import ImmichError
+from ..immich.errors import Forbidden, ImmichError
 from .state import State
 
 # ten years; with Immich 1.135, where the nightly purge cannot be switched off
@@ -28,12 +28,25 @@ def held(api: Client) -> dict[str, Any]:
     return {**scans, "trash.enabled": True, "trash.days": FAR_DAYS}
 
 
+def from_a_file(api: Client) -> bool:
+    """Whether the server takes its settings from a file, and refuses changes."""
+    return bool(api.get("/server/features", doing="see who owns the settings", shape={"configFile": bool})["configFile"])
+
+
+def in_force(api: Client) -> bool:
+    """Whether the server has all that the brake wants."""
+    now = dict(settings.flat(settings.read(api)[1]))
+    return all(now.get(name) == value for name, value in held(api).items())
+
+
 def by_hand(api: Client) -> str:
     """How to brake a server that takes its settings from a file."""
     values = ", ".join(f"{name}: {str(value).lower()}" for name, value in held(api).items())
     return (
-        f"set {values} in the file of IMMICH_CONFIG_FILE and restart the server, "
-        "or scale the server to 0 before its nightly tasks (at midnight by default): nothing is purged while it does not run"
+        "run playbooks/brake.yml, which restarts the server with other settings where this collection makes the file, and with -e immich_brake=stopped "
+        "stops it. "
+        f"Elsewhere set {values} in the file of IMMICH_CONFIG_FILE and restart the server, "
+        "or scale the server to 0, before its nightly tasks (at midnight by default): nothing is purged while it does not run"
     )
 
 
@@ -45,14 +58,27 @@ def set_brake(api: Client, state: State, why: Mapping[str, Any], *, check_mode: 
     """
     wanted = held(api)
     _path, current = settings.read(api)
-    now = dict(settings.flat(current))
-    memory = state.brake() or {"since": _now(), "settings": {}, **why}
-    for name, value in wanted.items():
-        # what was remembered first counts: by now the setting may be the brake's own
-        memory["settings"].setdefault(name, {"before": now.get(name), "set": value})
+    have = dict(settings.flat(current))
+    known = state.brake()
+    memory = known or {"since": moment(), "settings": {}, **why}
+    if (not_held := [name for name, value in wanted.items() if have.get(name) != value]) and from_a_file(api):
+        # nothing to remember: it is not set
+        raise ImmichError(
+            f"{', '.join(not_held)} cannot be changed through the API: the server takes them from the file of IMMICH_CONFIG_FILE."
+            + (" The brake is in that file, and the server does not have it; run playbooks/brake.yml again." if memory.get("file") else "")
+        )
+    if not memory.get("file"):
+        for name, value in wanted.items():
+            # what was remembered first counts: by now the setting may be the brake's own
+            memory["settings"].setdefault(name, {"before": have.get(name), "set": value})
     if not check_mode:
         state.set_brake(memory)
-    _ensure(api, wanted, check_mode=check_mode, record=record)
+    try:
+        _ensure(api, wanted, check_mode=check_mode, record=record)
+    except Forbidden:
+        if known is None and not check_mode:
+            state.set_brake(None)  # nothing was changed
+        raise
 
 
 def release(api: Client, state: State, *, check_mode: bool, record: Callable[[Change], None]) -> list[str]:
@@ -60,6 +86,8 @@ def release(api: Client, state: State, *, check_mode: bool, record: Callable[[Ch
     memory = state.brake()
     if memory is None:
         return []
+    if memory.get("file") or memory.get("stopped"):
+        raise ImmichError("The brake is in the file of the settings, or the server is stopped; playbooks/brake.yml releases it (-e immich_brake=released).")
     _path, current = settings.read(api)
     now = dict(settings.flat(current))
     back, others = {}, []
@@ -103,5 +131,6 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _now() -> str:
+def moment() -> str:
+    """The time, as memories have it."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

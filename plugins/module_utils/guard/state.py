@@ -18,6 +18,8 @@ from typing import Any
 from ..immich.errors import ImmichError
 from .shared import Files, Store
 
+# roles/workloads mounts it into the pod of the server
+SETTINGS = "immich.json"
 _RECORDS = 200
 # of all records together: a ConfigMap takes a megabyte
 _RECORDS_CHARACTERS = 500_000
@@ -80,6 +82,14 @@ class State:
         self._shared.write("brake.json", None if facts is None else json.dumps(facts, indent=2))
         if self._shared is not self._files:
             self._files.write("brake.json", None)
+
+    def settings(self) -> str | None:
+        """The settings that a server whose settings are in a file lays over that file when it starts."""
+        return self._shared.read(SETTINGS)
+
+    def lay_over(self, settings: Mapping[str, Any] | None) -> None:
+        """Change them, or with None take them away."""
+        self._shared.write(SETTINGS, None if settings is None else json.dumps(settings, sort_keys=True))
 
     def record(self, entry: Mapping[str, Any]) -> None:
         """Add what a run did; the oldest are forgotten."""

@@ -18,7 +18,8 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import m
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import LOOPBACK
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.memory import cluster_uid
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, labels, owner, selector, short, title
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, annotations, labels, owner, selector, short, title
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.restart import STOPPED
 
 SERVER_IMAGE = re.compile(r"immich-server\b")
 DATABASE_IMAGE = re.compile(r"vectorchord|pgvecto|vchord")
@@ -191,7 +192,7 @@ def _has_api_key(client: Client, wanted: Wanted) -> bool:
 def problems(wanted: Wanted, found: Found) -> list[str]:
     """Why this run must not go on, all at once."""
     rules = (
-        *(same_cluster, one_namespace, one_name, prerequisites, versions, strangers, hosts, usable_volumes, same_files),
+        *(same_cluster, one_namespace, one_name, prerequisites, versions, stopped, strangers, hosts, usable_volumes, same_files),
         *(same_database, old_backups, old_archive, database_there),
     )
     return [problem for rule in rules for problem in rule(wanted, found)]
@@ -340,6 +341,17 @@ def versions(wanted: Wanted, found: Found) -> list[str]:
         if order < 0:
             result.append(f"{where}: site.yml never upgrades; playbooks/upgrade.yml, of a later release, will. Set {variable} to {have}.")
     return result
+
+
+def stopped(wanted: Wanted, found: Found) -> list[str]:
+    """Nobody stopped the server to keep it from purging: a run would start it again."""
+    server = found.server(wanted)
+    if server is None or STOPPED not in annotations(server):
+        return []
+    return [
+        f"{title(server)} was stopped by playbooks/brake.yml, so that nothing is purged, and this run would start it. When the files are back, run"
+        " playbooks/brake.yml -e immich_brake=released first: it starts the server as it was."
+    ]
 
 
 def running_versions(wanted: Wanted, found: Found) -> dict[str, str]:

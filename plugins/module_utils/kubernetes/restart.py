@@ -13,6 +13,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.plan import Step
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
+STOPPED = "homelab.immich/stopped"  # on a Deployment that the brake stopped: how many replicas it had
 MANAGER = "kubectl-rollout"  # an apply leaves alone what it holds, so the next run changes nothing
 
 

@@ -536,3 +536,10 @@ def test_a_cluster_that_cannot_mount_images():
     [problem] = identity.problems(wanted(extension_image=True), found(kubernetes=(1, 32)))
     assert "this cluster is Kubernetes 1.32, which mounts no images" in problem
     assert identity.problems(wanted(extension_image=True), found(kubernetes=(1, 35))) == []
+
+
+def test_a_server_that_the_brake_stopped_is_not_started_by_a_run():
+    stopped = server()
+    stopped["metadata"]["annotations"] = {"homelab.immich/stopped": "1"}
+    [problem] = identity.problems(wanted(), running(workloads=[stopped]))
+    assert "Deployment immich/immich-server was stopped by playbooks/brake.yml" in problem and "-e immich_brake=released first" in problem

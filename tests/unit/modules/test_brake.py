@@ -5,10 +5,17 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.immich.settings import flat
 
 
 @pytest.fixture
@@ -70,10 +77,146 @@ def test_somebody_who_changes_it_back_at_the_same_moment_does_not_win(immich: An
     assert values(immich)["scan"] is False and len(times) == 3
 
 
-def test_settings_of_a_file_are_told_and_not_changed(immich: Any, memory: str, tmp_path: Path) -> None:
-    file = tmp_path / "media" / "immich.json"
-    file.write_text("{}")
-    place = "/usr/src/app/upload" if immich.server.instance.version.startswith("1.135") else "/data"
-    immich.server.set_env(IMMICH_CONFIG_FILE=f"{place}/immich.json")
+class Cluster:
+    """The memory of the guards and the Deployments, as the Kubernetes API keeps them; a Deployment that changes makes a pod with new settings."""
+
+    def __init__(self, immich: Any, folder: Path, inventory: dict[str, Any]) -> None:
+        self.immich, self.folder, self.inventory = immich, folder, inventory
+        self.memory: dict[str, Any] | None = None
+        self.deployments = {"immich-server": {"metadata": {"name": "immich-server", "generation": 1}, "spec": {"replicas": 1}}}
+        self.patched: list[str] = []
+        self.ready = True
+
+    def start_pod(self) -> None:
+        settings = json.loads(json.dumps(self.inventory))
+        for layer in (json.loads((self.memory or {"data": {}})["data"].get("immich.json", "{}")),):
+            for name, value in flat(layer):
+                group, last = name.rsplit(".", 1)
+                place = settings
+                for part in group.split("."):
+                    place = place.setdefault(part, {})
+                place[last] = value
+        (self.folder / "media" / "immich.json").write_text(json.dumps(settings))
+        self.immich.server.restart()
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        name = path.rsplit("/", 1)[-1]
+        if "/configmaps" in path:
+            if method == "GET":
+                return (200, self.memory) if self.memory else (404, {"message": "not found"})
+            self.memory = body | {"metadata": body["metadata"] | {"resourceVersion": str(time.monotonic_ns())}}
+            return 200, self.memory
+        if name not in self.deployments:
+            return 404, {"message": f'deployments "{name}" not found'}
+        live = self.deployments[name]
+        if method == "PATCH":
+            self.patched.append(name)
+            meta, marks = live["metadata"], body.get("metadata", {}).get("annotations", {})
+            meta["annotations"] = {key: value for key, value in (meta.get("annotations", {}) | marks).items() if value is not None}
+            meta["generation"] += 1
+            live["spec"] |= {key: value for key, value in body["spec"].items() if key == "replicas"}
+            if live["spec"]["replicas"] and name == "immich-server":
+                self.start_pod()
+        count = live["spec"]["replicas"]
+        status = {"observedGeneration": live["metadata"]["generation"], "updatedReplicas": count, "replicas": count, "availableReplicas": count * self.ready}
+        return 200, live | {"status": status}
+
+
+@pytest.fixture
+def in_cluster(immich: Any, memory: str, tmp_path: Path) -> Iterator[tuple[Cluster, dict[str, Any]]]:
+    """A server whose settings are in a file that this collection makes, and the options that lead to its cluster."""
+    cluster = Cluster(immich, tmp_path, {"library": {"scan": {"enabled": False}, "watch": {"enabled": False}}, "trash": {"days": 20}})
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"] or 0))
+            status, answer = cluster.answer(self.command, self.path.partition("?")[0], json.loads(body) if body else None)
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_PUT = do_POST = do_PATCH = handle_any
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as api:
+        Thread(target=api.serve_forever, daemon=True).start()
+        names = {"cluster": "homelab", "user": "admin"}
+        config = {
+            "clusters": [{"name": "homelab", "cluster": {"server": f"http://127.0.0.1:{api.server_port}"}}],
+            "users": [{"name": "admin", "user": {}}],
+            "contexts": [{"name": "homelab", "context": names}],
+        }
+        (tmp_path / "kubeconfig").write_text(json.dumps(config))
+        place = "/usr/src/app/upload" if immich.server.instance.version.startswith("1.135") else "/data"
+        (tmp_path / "media" / "immich.json").write_text(json.dumps(cluster.inventory))
+        immich.server.set_env(IMMICH_CONFIG_FILE=f"{place}/immich.json")
+        yield cluster, {"memory": memory, "configmap": "immich-guard-memory", "kubeconfig": str(tmp_path / "kubeconfig"), "context": "homelab"}
+        api.shutdown()
+
+
+def test_settings_of_a_file_are_held_by_what_is_laid_over_them(immich: Any, in_cluster: tuple[Cluster, dict[str, Any]]) -> None:
+    cluster, options = in_cluster
+    before = values(immich)
+    assert immich.run("brake", check=True, **options).changed and cluster.memory is None and cluster.patched == []
+    assert immich.run("brake", **options).changed and cluster.patched == ["immich-server"]
+    held = values(immich)
+    assert held["cleanup"] is False if before["cleanup"] is not None else held["days"] == 3650
+    assert not immich.run("brake", **options).changed and len(cluster.patched) == 1
+    cluster.start_pod()  # whatever restarts the server, and whatever site.yml makes of its own file: it stays
+    assert values(immich) == held
+    assert immich.run("brake", state="released", check=True, **options).changed and values(immich) == held
+    assert immich.run("brake", state="released", **options).changed and values(immich) == before
+    assert not immich.run("brake", state="released", **options).changed
+    assert cluster.memory and "immich.json" not in cluster.memory["data"] and "brake.json" not in cluster.memory["data"]
+
+
+def test_a_server_that_was_not_restarted_is_no_server_that_is_braked(immich: Any, in_cluster: tuple[Cluster, dict[str, Any]]) -> None:
+    cluster, options = in_cluster
+    cluster.ready = False
+    message = immich.run("brake", wait_timeout=0, **options).message
+    assert "still waits for Deployment immich/immich-server" in message
+    cluster.ready = True
+    cluster.inventory["trash"]["days"] = 21
+    assert not immich.run("brake", **options).changed  # it had been restarted after all
+
+
+def test_a_file_of_somebody_else_is_told_and_not_believed(immich: Any, in_cluster: tuple[Cluster, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster, options = in_cluster
+    monkeypatch.setattr(cluster, "start_pod", lambda: None)
+    message = immich.run("brake", **options).message
+    assert "does not have the settings of the brake" in message and "in the file of IMMICH_CONFIG_FILE and restart the server" in message
+
+
+def test_without_a_cluster_a_file_is_told_and_not_changed(immich: Any, in_cluster: tuple[Cluster, dict[str, Any]], memory: str) -> None:
     message = immich.run("brake", memory=memory).message
-    assert "the server takes them from the file of IMMICH_CONFIG_FILE" in message
+    assert "The server takes its settings from the file of IMMICH_CONFIG_FILE" in message and "scale the server to 0" in message
+    assert not immich.run("brake", memory=memory, state="released").changed  # what was not set is not remembered
+
+
+def test_a_server_that_is_stopped_is_started_with_as_many_pods_as_before(immich: Any, in_cluster: tuple[Cluster, dict[str, Any]]) -> None:
+    cluster, options = in_cluster
+    cluster.deployments["immich-microservices"] = {"metadata": {"name": "immich-microservices", "generation": 1}, "spec": {"replicas": 3}}
+    assert immich.run("brake", state="stopped", check=True, **options).changed and cluster.patched == []
+    with immich.server.refused():  # it needs no server that answers
+        assert immich.run("brake", state="stopped", **options).changed
+        assert [item["spec"]["replicas"] for item in cluster.deployments.values()] == [0, 0]
+        assert not immich.run("brake", state="stopped", **options).changed
+        assert not immich.run("brake", **options).changed
+    assert immich.run("brake", state="released", **options).changed
+    assert [item["spec"]["replicas"] for item in cluster.deployments.values()] == [1, 3]
+    assert all("homelab.immich/stopped" not in item["metadata"]["annotations"] for item in cluster.deployments.values())
+    assert not immich.run("brake", state="released", **options).changed
+
+
+def test_a_server_that_was_braked_and_then_stopped_is_released_whole(immich: Any, in_cluster: tuple[Cluster, dict[str, Any]]) -> None:
+    cluster, options = in_cluster
+    immich.server.instance = replace(immich.server.instance, env={})  # its settings are in its database
+    before = values(immich)
+    assert immich.run("brake", **options).changed and values(immich) != before
+    assert immich.run("brake", state="stopped", **options).changed
+    assert immich.run("brake", state="released", **options).changed and values(immich) == before
+    assert cluster.memory and "brake.json" not in cluster.memory["data"]
