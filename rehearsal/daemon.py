@@ -21,7 +21,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from . import operators, volumes
+from . import config_file, operators, volumes
 from .api import tls
 from .cluster import Cluster
 from .immich.app import create_app as create_immich
@@ -67,6 +67,10 @@ class Instances:
         pod = max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])
         container = _container(pod, live)
         env = self._env(namespace, container)
+        for init in pod["spec"].get("initContainers", []):
+            if init["name"] == config_file.NAME:
+                (made,) = [mount.folder for mount in self._mounts(pod, init) if mount.path == "/config"]
+                config_file.make(pod, made, lambda name: self._data("ConfigMap", namespace, name), self._env(namespace, init))
         return Instance(
             key=f"{namespace}/{service}",
             version=_version(container["image"]),

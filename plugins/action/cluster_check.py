@@ -39,6 +39,7 @@ WANTED = {
     "library_paths": {"type": "list", "elements": "str", "default": []},
     "scaled": {"type": "list", "elements": "str", "default": []},
     "take_over": {"type": "list", "elements": "str", "default": []},
+    "autoscaled": {"type": "list", "elements": "dict", "default": []},
 }
 SPEC = WANTED | {"memory": {"type": "path"}} | kubeconfig.SPEC
 

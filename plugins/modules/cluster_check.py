@@ -134,6 +134,13 @@ options:
     type: list
     elements: str
     default: []
+  autoscaled:
+    description:
+      - What is autoscaled. Where nothing measures the load, or the nodes have no room for all pods, that is a warning.
+      - Each has C(variable), the name of the variable that says so, C(scaling), its value, and C(resources), those of one pod.
+    type: list
+    elements: dict
+    default: []
   memory:
     description: The file on the control node in which M(homelab.immich.apply) remembers the cluster of the last run.
     type: path

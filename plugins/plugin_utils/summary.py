@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import scaling
+
 from . import ways_in
 
 Row = tuple[str, str]
@@ -64,6 +66,19 @@ def library_rows(libraries: Sequence[Mapping[str, Any]], owner: str) -> list[Row
             limit = f"{scan['schedule']}, at most {scan.get('max_removed', '1%')} removed"
             when = f"guarded scans ({limit})" if owner == "cluster" else f"{when}; immich_scan_owner {owner} starts none by the clock ({limit})"
         rows.append(("Library", f"{library['name']}  {' '.join(library['import_paths'])}  {when}"))
+    return rows
+
+
+def autoscaling_rows(instance: Mapping[str, Any]) -> list[Row]:
+    """What is autoscaled, and what the nodes need room for."""
+    rows = []
+    for component in ("server", "machine_learning"):
+        scaled = instance.get(f"immich_{component}_autoscaling") or {}
+        if not scaled or component == "machine_learning" and not instance.get("immich_machine_learning_enabled", True):
+            continue
+        pods = int(scaled.get("max", 1))
+        room = scaling.said(scaling.asked(instance.get(f"immich_{component}_resources") or {}, pods))
+        rows.append(("Autoscaling", f"{component.replace('_', ' ')}  {scaled.get('min', 1)} to {pods} pods, which ask the nodes for up to {room}"))
     return rows
 
 
@@ -129,6 +144,7 @@ def rows(
     lines.append(("Volumes", volumes_text(instance["immich_volumes"])))
     lines.append(("Way in", ingress_text(instance.get("immich_ingress") or [])))
     lines.append(("Users", f"{instance['immich_admin_email']}" + "".join(f", {user['email']}" for user in instance.get("immich_users") or [])))
+    lines += autoscaling_rows(instance)
     lines += library_rows(instance.get("immich_libraries") or [], instance["immich_scan_owner"])
     lines.append(("Kubernetes", objects_text(applied, check)))
     plan = "not compared: check mode needs a running server and a stored API key" if initialized else plan_text(instance)

@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener, getproxies_environment
 
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts, storage
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts, scaling, storage
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import LOOPBACK
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.memory import cluster_uid
@@ -62,6 +62,7 @@ class Wanted:
     library_paths: list[str] = field(default_factory=list)
     scaled: list[str] = field(default_factory=list)  # server, machine-learning: of which there may be several pods
     take_over: list[str] = field(default_factory=list)
+    autoscaled: list[dict[str, Any]] = field(default_factory=list)  # what scaling.warnings takes
 
     def takes_over(self, live: Object) -> bool:
         """Whether the inventory makes this object its own."""
@@ -92,6 +93,8 @@ class Found:
     gateways: list[Object] | None = field(default_factory=list)  # None without the Gateway API
     traefiks: list[Object] = field(default_factory=list)  # its Deployments and DaemonSets
     services: list[str] = field(default_factory=list)  # of the namespace
+    nodes: list[Object] = field(default_factory=list)  # where something is autoscaled
+    measured: bool = True  # a metrics server is there
     static_volumes: list[Object] = field(default_factory=list)  # of this instance
     storage: storage.Storage = field(default_factory=storage.Storage)
     memory: dict[str, Any] = field(default_factory=dict)
@@ -146,6 +149,9 @@ def look(client: Client, wanted: Wanted) -> Found:
         found.gateways = every("gateway.networking.k8s.io/v1", "Gateway")
     if wanted.traefik:
         found.traefiks = [item for kind in ("Deployment", "DaemonSet") for item in every("apps/v1", kind, "", "app.kubernetes.io/name=traefik") or []]
+    if wanted.autoscaled:
+        found.nodes = every("v1", "Node") or []
+        found.measured = client.resource(*scaling.METRICS) is not None
     found.services = [item["metadata"]["name"] for item in every("v1", "Service", wanted.namespace) or []]
     found.static_volumes = every("v1", "PersistentVolume", "", mine) or []
     found.storage.classes = {item["metadata"]["name"]: item for item in found.storage_classes}
@@ -220,6 +226,7 @@ def warnings(wanted: Wanted, found: Found) -> list[str]:
         if not _reads_slowly(item)
     ]
     result += archiving(wanted, found)
+    result += scaling.warnings(wanted.autoscaled, found.nodes, found.measured)
     if found.unlisted:
         result.append(f"This kubeconfig may not list {', '.join(dict.fromkeys(found.unlisted))} in all namespaces, so they were not looked at.")
     return result
@@ -357,7 +364,9 @@ def stopped(wanted: Wanted, found: Found) -> list[str]:
 def running_versions(wanted: Wanted, found: Found) -> dict[str, str]:
     """The versions that run; empty where nothing runs, or where the image does not say."""
     server, database = found.server(wanted), found.database(wanted)
-    immich = _tag(_images(server)[0]) if server and _images(server) else ""
+    jobs = next((item for item in found.workloads if short(item) == f"Deployment/{wanted.name}-microservices"), None)
+    tags = [_tag(_images(item)[0]) for item in (server, jobs) if item and _images(item)]
+    immich = next((tag for tag in tags if compare(tag, wanted.version)), tags[0] if tags else "")  # split workers may be of two versions
     status = (database or {}).get("status") or {}
     image = ((database or {}).get("spec") or {}).get("imageName") or status.get("image") or ""
     match = re.match(r"v?(\d+(?:\.\d+)*)(?:-v?(\d+(?:\.\d+)+))?", _tag(image))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from typing import Any
@@ -171,4 +172,12 @@ def quantity(text: Any) -> float:
 
 def yaml_text(value: Any) -> str:
     """YAML for a person; nothing at all for what does not exist."""
-    return yaml_dump(value, default_flow_style=False, sort_keys=False, allow_unicode=True, width=160) if value else ""
+    return yaml_dump(value, Dumper=_dumper(), default_flow_style=False, sort_keys=False, allow_unicode=True, width=160) if value else ""
+
+
+@functools.cache
+def _dumper() -> Any:
+    """Write a text of several lines as such: a file in a ConfigMap can be read, and compared line by line."""
+    readable = type("Readable", (yaml_dump.keywords["Dumper"],), {})
+    readable.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text.strip() else None))
+    return readable

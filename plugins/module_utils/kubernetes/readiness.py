@@ -82,6 +82,8 @@ def deployment(live: Object, pods: list[Object]) -> NotReady | None:
     counts = [status.get(name) or 0 for name in ("updatedReplicas", "replicas", "availableReplicas")]
     if counts == [wanted] * 3:
         return None
+    if _autoscaled(live) and counts[0] == counts[1] and counts[2] > 0:
+        return None  # how many more there are, and whether the nodes have room for them, is up to the autoscaler
     if spec.get("paused"):
         return NotReady(f"its rollout is paused (kubectl rollout resume deployment {live['metadata']['name']} -n {live['metadata']['namespace']})")
     for condition in status.get("conditions") or []:
@@ -90,6 +92,12 @@ def deployment(live: Object, pods: list[Object]) -> NotReady | None:
     reasons = list(dict.fromkeys(filter(None, map(pod, pods))))
     patience = spec.get("progressDeadlineSeconds", 0) if reasons == [SLOW_START] else 0
     return NotReady("; ".join(reasons) or f"{counts[2]} of {wanted} pods available", patience=patience)
+
+
+def _autoscaled(live: Object) -> bool:
+    """Whether an autoscaler has set how many pods there are."""
+    entries = live["metadata"].get("managedFields") or []
+    return any(entry.get("subresource") == "scale" and entry.get("manager") == "kube-controller-manager" for entry in entries)
 
 
 def pod(live: Object) -> str:

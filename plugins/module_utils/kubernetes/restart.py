@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, homelab.immich contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pods that have the old values of a Secret that is made anew are restarted, by the mark that kubectl rollout restart leaves."""
+"""Pods that have the old values of a Secret that is made anew or changed are restarted, by the mark that kubectl rollout restart leaves."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ MANAGER = "kubectl-rollout"  # an apply leaves alone what it holds, so the next 
 
 
 def restart(client: Client, done: list[Step], instance: str, check_mode: bool) -> tuple[list[Step], list[str]]:
-    """Restart the Deployments of this instance that use a Secret which these steps made anew; and why, a sentence for each namespace.
+    """Restart the Deployments of this instance that use a Secret which these steps made anew or changed; and why, sentences for each namespace.
 
     The Deployments may be of another apply than the Secret.
     """
-    made = [step.desired for step in done if step.action == "create" and GENERATE in annotations(step.desired)]
-    copies = [step.desired for step in done if step.action == "change" and COPY in annotations(step.desired) and "data" in step.after]
-    made += copies
-    fresh = {key(step.desired) for step in done if step.action in ("create", "delete")}
+    how = {id(step.desired): _how(step) for step in done if step.desired["kind"] == "Secret"}
+    made = [step.desired for step in done if how.get(id(step.desired))]
+    fresh = {key(step.desired) for step in done if step.action in ("create", "delete") or "template" in ((step.after or {}).get("spec") or {})}
     resource = client.resource("apps/v1", "Deployment") if made else None
     steps, why = [], []
     for namespace in sorted({item["metadata"]["namespace"] for item in made}) if resource else []:
@@ -35,20 +34,30 @@ def restart(client: Client, done: list[Step], instance: str, check_mode: bool) -
         except ApiError as error:
             if error.status != 403:
                 raise
-            why.append(f"{_and(secrets.values())}: made anew, but this kubeconfig may not list Deployments: restart those that used it before.")
+            why.append(f"{_and(secrets.values())}: other values now, but this kubeconfig may not list Deployments: restart those that used it before.")
             continue
         stale = [item for item in found if secrets_of(item) & set(secrets)]
         steps += [Step("restart", resource, item, item, after=_mark("(now)")) for item in stale]
         if stale:
-            used = [secrets[name] for name in sorted(set(secrets) & set().union(*map(secrets_of, stale)))]
-            how = "with the values of its original again" if copies else "missing, so made anew with other values"
-            why.append(f"{_and(used)}: {how}; {_and(map(title, stale))}, which used the old ones, restart.")
+            used = sorted(set(secrets) & set().union(*map(secrets_of, stale)))
+            causes = {item["metadata"]["name"]: how[id(item)] for item in made if item["metadata"]["namespace"] == namespace}
+            said = [f"{_and(secrets[name] for name in used if causes[name] == cause)}: {cause}" for cause in dict.fromkeys(causes[name] for name in used)]
+            why.append(f"{'; '.join(said)}; {_and(map(title, stale))}, which used the old ones, restart.")
     for step in [] if check_mode else steps:
         meta = step.desired["metadata"]
         path = step.resource.path(meta["namespace"], meta["name"])
         mark = _mark(datetime.now(UTC).isoformat(timespec="seconds"))
         client.request("PATCH", path, mark, {"fieldManager": MANAGER}, "application/strategic-merge-patch+json")
     return steps, why
+
+
+def _how(step: Step) -> str:
+    """In which way the values of a Secret became others; nothing where they did not."""
+    if step.action == "create" and GENERATE in annotations(step.desired):
+        return "missing, so made anew with other values"
+    if step.action != "change" or "data" not in (step.after or {}):
+        return ""
+    return "with the values of its original again" if COPY in annotations(step.desired) else "with other values"
 
 
 def _mark(when: str) -> Object:

@@ -154,3 +154,15 @@ def test_what_is_no_quantity_is_an_error():
 def test_the_title_names_a_namespace_only_where_there_is_one():
     assert title(live()) == "Deployment immich/immich-server"
     assert title({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "x"}}) == "PersistentVolume x"
+
+
+def test_a_file_is_shown_line_by_line():
+    assert yaml_text({"data": {"immich.json": '{\n  "trash": {"days": 60}\n}', "one": "line", "empty": ""}}).splitlines() == [
+        "data:",
+        "  immich.json: |-",
+        "    {",
+        '      "trash": {"days": 60}',
+        "    }",
+        "  one: line",
+        "  empty: ''",
+    ]

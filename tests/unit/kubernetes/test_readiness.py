@@ -47,6 +47,17 @@ def test_an_old_or_half_rolled_out_deployment_is_not(live):
     assert not_ready(live).why
 
 
+def test_an_autoscaler_may_want_more_pods_than_there_are_yet():
+    """Nodes without room for them are no reason for a run to fail."""
+    live = deployment(replicas=3)
+    live["status"] |= {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 2}
+    assert not_ready(live).why
+    live["metadata"]["managedFields"] = [{"manager": "kube-controller-manager", "operation": "Update", "subresource": "scale"}]
+    assert not_ready(live) is None
+    live["status"]["updatedReplicas"] = 2  # but not with pods of before
+    assert not_ready(live).why
+
+
 def test_a_pod_that_runs_and_is_starting_has_the_time_of_its_deployment():
     live = deployment(availableReplicas=0)
     live["spec"]["progressDeadlineSeconds"] = 3900

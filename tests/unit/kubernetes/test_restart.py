@@ -92,6 +92,30 @@ def test_nothing_is_asked_when_no_secret_is_made():
 def test_who_may_not_list_deployments_is_told_what_to_restart():
     steps, why = restart(Cluster(refuses=403), [made("db")], "photos", check_mode=False)
     assert steps == []
-    assert why == ["Secret immich/db: made anew, but this kubeconfig may not list Deployments: restart those that used it before."]
+    assert why == ["Secret immich/db: other values now, but this kubeconfig may not list Deployments: restart those that used it before."]
     with pytest.raises(ApiError):
         restart(Cluster(refuses=500), [made("db")], "photos", check_mode=False)
+
+
+def changed(name, **after):
+    """The step that changes a Secret of the inventory."""
+    meta = {"name": name, "namespace": "immich"}
+    return Step("change", Resource("v1", "Secret", "secrets", True), {"apiVersion": "v1", "kind": "Secret", "metadata": meta}, before={}, after=after)
+
+
+def test_other_values_of_the_inventory_reach_the_pods_that_use_them():
+    cluster = Cluster(user("server", "oauth"), user("valkey", "cache"))
+    _steps, why = restart(cluster, [changed("oauth", data={"clientSecret": "(hidden, another value)"})], "photos", check_mode=False)
+    assert cluster.patched == ["server"]
+    assert why == ["Secret immich/oauth: with other values; Deployment immich/server, which used the old ones, restart."]
+
+
+def test_another_label_of_a_secret_restarts_nothing():
+    cluster = Cluster(user("server", "oauth"))
+    assert restart(cluster, [changed("oauth", metadata={"labels": {"a": "b"}})], "photos", check_mode=False) == ([], [])
+
+
+def test_a_pod_that_is_replaced_anyway_is_not_restarted_twice():
+    server = user("server", "oauth")
+    rolled = Step("change", Resource("apps/v1", "Deployment", "deployments", True), server, before={}, after={"spec": {"template": {}}})
+    assert restart(Cluster(server), [changed("oauth", data={}), rolled], "photos", check_mode=False) == ([], [])

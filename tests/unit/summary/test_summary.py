@@ -112,3 +112,16 @@ def test_what_was_found_on_a_nas_and_what_is_left_to_do_there_are_said():
         "                tank, export photos: the dataset tank/photos/2020 has no share of its own.",
     ]
     assert summary.nas_steps(nas) == ["unas: sudo mkdir -p /volume1/photos/.immich-guard/photos"]
+
+
+def test_what_autoscaling_may_ask_of_the_nodes_is_said():
+    scaled = {
+        "immich_server_autoscaling": {"min": 1, "max": 3},
+        "immich_server_resources": {"requests": {"cpu": "50m", "memory": "4Gi"}},
+        "immich_machine_learning_autoscaling": {"min": 2, "max": 4},
+        "immich_machine_learning_resources": {"requests": {"cpu": "0.5"}},
+    }
+    lines = render(instance=INSTANCE | scaled).splitlines()
+    assert any(line.endswith("Autoscaling  server  1 to 3 pods, which ask the nodes for up to 150m CPU and 12Gi memory") for line in lines)
+    assert any(line.endswith("machine learning  2 to 4 pods, which ask the nodes for up to 2 CPU") for line in lines)
+    assert not any("Autoscaling" in line for line in render().splitlines())
