@@ -59,6 +59,7 @@ def _mount_options(entry: Mapping[str, Any], read_only: bool, run_as: Mapping[st
     if entry.get("smb"):
         options = [option for option in options if option not in ("serverino", "noserverino")] + ["noserverino"]  # else files can be taken for each other
         said = {option.partition("=")[0] for option in options}
+        options += [] if said & {"hard", "soft"} else ["hard"]  # unlike NFS, SMB is soft when nothing is said
         options += [f"{key}={int(run_as.get(key) or 0)}" for key in ("uid", "gid") if key not in said]  # there is no other owner than this
     return options + (["ro"] if read_only else [])
 

@@ -52,13 +52,14 @@ def test_another_version_or_place_than_what_runs_is_refused(homelab, variable, v
         assert word in output
 
 
-def test_a_cluster_that_refuses_leaves_the_nas_alone(homelab):
-    """A typo in a dataset makes no dataset and no share while something else is wrong."""
+def test_a_typo_in_a_dataset_makes_nothing_on_the_nas(homelab):
+    """The cluster knows what the server has mounted, and is asked first."""
     exports = yaml.safe_load((homelab.inventory / "hosts.yml").read_text())["all"]["children"]["nas"]["hosts"]["tank"]["nas_exports"]
-    before = (homelab.home / "nas" / "tank" / "state.json").read_text()
-    typo = [exports[0] | {"dataset": "tank/phtos"}, *exports[1:]]
-    refused(homelab, "-e", json.dumps({"nas_exports": typo, "immich_version": "v3.1.0"}))
-    assert (homelab.home / "nas" / "tank" / "state.json").read_text() == before
+    before, objects = (homelab.home / "nas" / "tank" / "state.json").read_text(), resource_versions(homelab)
+    run = homelab.play("-e", json.dumps({"nas_exports": [exports[0] | {"dataset": "tank/phtos"}, *exports[1:]]}), check=False)
+    assert run.recap["photos"]["failed"] == 1 and "PLAY [NAS]" not in run.output, run.output
+    assert "the running server has 192.0.2.10:/mnt/tank/photos on /mnt/photos" in " ".join(run.output.split())
+    assert (homelab.home / "nas" / "tank" / "state.json").read_text() == before and resource_versions(homelab) == objects
 
 
 def test_an_object_that_argo_cd_owns_is_refused_by_name(homelab):

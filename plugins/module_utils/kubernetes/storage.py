@@ -145,16 +145,16 @@ def _soft(volume: dict[str, Any], there: Storage) -> list[str]:
     name = volume.get("storage_class") or ((there.claims.get(volume.get("existing_claim") or "") or {}).get("spec") or {}).get("storageClassName") or ""
     why = "an I/O error then looks like a deleted photo, and Immich puts it in the trash"
     if bound is not None:
-        options = _options(bound["spec"].get("mountOptions"), ((bound["spec"].get("csi") or {}).get("volumeAttributes") or {}))
-        if soft := SOFT.search(options):
+        csi = bound["spec"].get("csi") or {}
+        if soft := _softness(_options(bound["spec"].get("mountOptions"), csi.get("volumeAttributes") or {}), csi.get("driver")):
             title = f"PersistentVolume {bound['metadata']['name']}"
-            return [f"{title} is mounted {soft[1]}: {why}. Set hard in its mountOptions (nfsOptions of its class with Longhorn), and restart the pods."]
+            return [f"{title} is mounted {soft}: {why}. Set hard in its mountOptions (nfsOptions of its class with Longhorn), and restart the pods."]
     storage_class = there.classes.get(name)
     if storage_class is None:
         return []
     parameters = storage_class.get("parameters") or {}
-    if soft := SOFT.search(_options(storage_class.get("mountOptions"), parameters)):
-        return [f"storage class {name} mounts {soft[1]}: {why}. Use a class with hard in its mount options."]
+    if soft := _softness(_options(storage_class.get("mountOptions"), parameters), storage_class.get("provisioner")):
+        return [f"storage class {name} mounts {soft}: {why}. Use a class with hard in its mount options."]
     modes = [volume.get("access_mode")] if volume.get("storage_class") else there.claims[volume["existing_claim"]]["spec"].get("accessModes") or []
     if storage_class.get("provisioner") == LONGHORN and "ReadWriteMany" in modes and not parameters.get("nfsOptions"):
         return [
@@ -162,6 +162,13 @@ def _soft(volume: dict[str, Any], there: Storage) -> list[str]:
             ' nfsOptions: "vers=4.1,noresvport,hard", or mount an export of the NAS.'
         ]
     return []
+
+
+def _softness(options: str, driver: str | None) -> str:
+    """soft, softerr, or empty where errors are waited for. SMB is soft when nothing is said."""
+    if found := SOFT.search(options):
+        return found[1]
+    return "soft" if driver == "smb.csi.k8s.io" and "hard" not in options.split(",") else ""
 
 
 def _options(options: list[str] | None, parameters: dict[str, str]) -> str:

@@ -58,6 +58,7 @@ def test_disks_of_one_node_and_block_devices_are_not_shared(storage_class):
     [
         a_class("rook-ceph.cephfs.csi.ceph.com"),
         a_class("nfs.csi.k8s.io", mountOptions=["hard"]),
+        a_class("smb.csi.k8s.io", mountOptions=["vers=3.0", "hard"]),
         a_class("csi.san.synology.com", parameters={"protocol": "nfs"}),
         a_class("org.democratic-csi.nfs"),
         a_class("driver.longhorn.io", parameters={"nfsOptions": "vers=4.1,noresvport,hard"}),
@@ -77,6 +78,7 @@ def test_shared_file_systems_are_shared(storage_class):
         (a_class("nfs.csi.k8s.io", mountOptions=["nfsvers=4.1", "soft"]), "soft"),
         (a_class("driver.longhorn.io", parameters={"nfsOptions": "vers=4.1,softerr,timeo=600"}), "softerr"),
         (a_class("nfs.csi.k8s.io", parameters={"mountOptions": "softerr"}), "softerr"),
+        (a_class("smb.csi.k8s.io", mountOptions=["vers=3.0"]), "soft"),  # unlike NFS
     ],
 )
 def test_a_class_that_mounts_soft_is_no_place_for_photos(storage_class, option):

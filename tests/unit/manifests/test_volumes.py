@@ -85,7 +85,7 @@ def test_mount_options(entry: dict[str, Any], options: list[str]) -> None:
         (
             {"access": "ro", "mount_options": ["vers=3.0", "serverino", "uid=7", "rw"]},
             {"uid": 1, "gid": 2},
-            ["vers=3.0", "uid=7", "noserverino", "gid=2", "ro"],
+            ["vers=3.0", "uid=7", "noserverino", "hard", "gid=2", "ro"],
         ),
     ],
 )

@@ -150,7 +150,7 @@ def test_mount_options_without_nfs(homelab: Homelab) -> None:
 @pytest.mark.parametrize("option", ["soft", "softerr"])
 @pytest.mark.parametrize(("volume", "name"), [(0, "media"), (2, "photos")])  # the media location, and the one of a library
 def test_a_soft_mount_of_photos(homelab: Homelab, option: str, volume: int, name: str) -> None:
-    homelab.volumes[volume]["mount_options"] = ["nfsvers=4.1", option]
+    homelab.volumes[volume]["mount_options"] = ["nfsvers=4.1", f"noatime,{option}"]
     text = f"immich_volumes[{volume}] ({name}): mount_options have {option}: an I/O error then looks like a deleted photo, and Immich puts it in the trash."
     assert homelab.errors() == [f"{text} Use hard."]
 
@@ -352,6 +352,25 @@ def test_photos_that_both_pods_read_may_be_anywhere(homelab: Homelab) -> None:
     homelab.volumes[2]["pods"] = ["server", "machine-learning"]
     homelab.volumes[2]["nfs"]["csi"] = True
     assert homelab.errors() == [] and homelab.warnings() == []
+
+
+SCALED = {"min": 1, "max": 3, "cpu": 50}
+
+
+@pytest.mark.parametrize(
+    ("changes", "volume", "why"),
+    [
+        ({"immich_workers": "split"}, "immich_volumes[1] (thumbs)", "immich_workers is split"),
+        ({"immich_workers": "split", "immich_server_autoscaling": SCALED}, "immich_volumes[1] (thumbs)", "immich_server_autoscaling.max is 3"),
+        ({"immich_machine_learning_autoscaling": SCALED}, "immich_volumes[3] (models)", "immich_machine_learning_autoscaling.max is 3"),
+    ],
+)
+def test_several_pods_share_every_volume(homelab: Homelab, changes: dict[str, Any], volume: str, why: str) -> None:
+    homelab.photos.update(changes)
+    text = f"{volume}: access_mode is ReadWriteOnce, but {why}: its pods would need one node, or stay Pending. Set {MANY}."
+    assert [error for error in homelab.errors() if error.startswith("immich_volumes")] == [text]
+    homelab.volumes[int(volume[15])]["access_mode"] = "ReadWriteMany"
+    assert [error for error in homelab.errors() if error.startswith("immich_volumes")] == []
 
 
 def test_folders_of_two_nodes_in_one_pod(homelab: Homelab) -> None:

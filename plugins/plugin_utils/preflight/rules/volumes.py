@@ -145,7 +145,8 @@ def mounted_hard(inventory: Inventory) -> Iterator[Problem]:
         precious = [media_location(host) or "", *(str(path) for library in host.list("immich_libraries") for path in library.get("import_paths", []))]
         for volume in host.list("immich_volumes"):
             mount = str(volume.get("mount") or "")
-            for option in [option for option in volume.get("mount_options", []) if option in ("soft", "softerr")]:
+            given = [part.strip() for option in volume.get("mount_options", []) for part in str(option).split(",")]
+            for option in [option for option in given if option in ("soft", "softerr")]:
                 holds = mount and any(path and (within(path, mount) or within(mount, path)) for path in precious)
                 text = f"mount_options have {option}: an I/O error then looks like a deleted photo, and Immich puts it in the trash. Use hard."
                 yield volume.problem(text, "mount_options", warning=not holds)
