@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 Render = Callable[..., Any]
 SERVER, JOBS, ML = "immich-server", "immich-microservices", "immich-machine-learning"
@@ -361,13 +363,67 @@ def test_machine_learning_that_loads_a_model_is_given_time(render: Render) -> No
     assert {container[probe]["timeoutSeconds"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")} == {25}
 
 
-def test_volumes_and_containers_come_through_patches(render: Render) -> None:
-    """The example of docs/workloads.md."""
-    step = [
-        {"op": "add", "path": "/spec/template/spec/volumes/-", "value": {"name": "fonts", "configMap": {"name": "fonts"}}},
-        {"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/-", "value": {"name": "fonts", "mountPath": "/usr/share/fonts/own"}},
-        {"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "exporter", "image": "ghcr.io/example/exporter:1.0"}},
-    ]
-    pod = render(immich_patches=[{"kind": "Deployment", "name": SERVER, "patch": step}]).pod(SERVER)
+# --- what docs/workloads.md says -------------------------------------------
+
+
+def examples(checkout: Path) -> list[dict[str, Any]]:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (checkout / "docs" / "workloads.md").read_text(), re.MULTILINE | re.DOTALL)
+    return [yaml.safe_load(block) for block in blocks]
+
+
+def test_every_example_of_the_page_renders(render: Render, checkout: Path) -> None:
+    options = yaml.safe_load((checkout / "roles" / "workloads" / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    others = {"immich_settings", "immich_secrets", "immich_patches"}
+    assert len(found := examples(checkout)) >= 5
+    for example in found:
+        assert example.keys() <= options.keys() | others
+        assert render("secrets", "workloads", **example).one("Deployment", SERVER)
+
+
+def test_volumes_and_containers_come_through_patches(render: Render, checkout: Path) -> None:
+    (example,) = [example for example in examples(checkout) if "immich_patches" in example]
+    pod = render(**example).pod(SERVER)
     assert [container["name"] for container in pod["containers"]] == ["server", "exporter"]
     assert pod["volumes"][-1]["name"] == "fonts" and pod["containers"][0]["volumeMounts"][-1]["mountPath"] == "/usr/share/fonts/own"
+
+
+# --- mistakes that homelabs report -----------------------------------------
+
+SHAPES = [
+    {},
+    {"immich_workers": "split", "immich_server_autoscaling": {"min": 2, "max": 3}, "immich_machine_learning_autoscaling": {"max": 3}},
+    {"immich_workers": "split", "immich_server_acceleration": "vaapi", "immich_machine_learning_acceleration": "rocm", "immich_settings_owner": "file"},
+]
+IN_EVERY_SHAPE = pytest.mark.parametrize("changes", SHAPES, ids=["default", "autoscaled", "gpu"])
+
+
+@IN_EVERY_SHAPE
+def test_the_address_that_the_server_has_of_machine_learning_leads_there(render: Render, changes: dict[str, Any]) -> None:
+    """Without its Service the server waits for nobody, and search finds nothing."""
+    objects = render("workloads", **changes)
+    host, port = re.fullmatch(r"http://([^:]+):(\d+)", objects.env(SERVER)["IMMICH_MACHINE_LEARNING_URL"]).groups()
+    service = objects.one("Service", host)["spec"]
+    labels = objects.one("Deployment", ML)["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"].items() <= labels.items() and [entry["port"] for entry in service["ports"]] == [int(port)]
+    assert {entry["name"] for entry in objects.container(ML)["ports"]} >= {entry["targetPort"] for entry in service["ports"]}
+
+
+@IN_EVERY_SHAPE
+def test_no_pod_has_a_cpu_limit_or_service_links_or_waits_for_a_path_that_is_gone(render: Render, changes: dict[str, Any]) -> None:
+    objects = render("workloads", **changes)
+    for name in kinds(objects, "Deployment"):
+        assert objects.pod(name)["enableServiceLinks"] is False
+        for container in [*objects.pod(name).get("initContainers", []), *objects.pod(name)["containers"]]:
+            assert "cpu" not in container["resources"].get("limits", {})
+            paths = {container[probe]["httpGet"]["path"] for probe in container if probe.endswith("Probe")}
+            assert paths <= {"/ping" if name == ML else "/api/server/ping"}  # not /api/server-info/ping, of old guides
+
+
+def test_machine_learning_that_is_multiplied_shares_its_cache_or_has_none_to_share(render: Render) -> None:
+    shared = {"name": "models", "mount": "/cache", "size": "10Gi", "storage_class": "longhorn", "access_mode": "ReadWriteMany", "pods": ["machine-learning"]}
+    media = {"name": "media", "mount": "/data", "existing_claim": "media"}
+    objects = render(immich_machine_learning_autoscaling={"max": 3}, immich_volumes=[media, shared])
+    assert objects.one("PersistentVolumeClaim", "immich-models")["spec"]["accessModes"] == ["ReadWriteMany"]
+    objects = render(immich_machine_learning_autoscaling={"max": 3}, immich_volumes=[media])
+    (cache,) = [volume for volume in objects.pod(ML)["volumes"] if volume["name"] == "scratch-cache"]
+    assert cache["emptyDir"] == {}
