@@ -121,6 +121,15 @@ def plan_text(instance: Mapping[str, Any]) -> str:
     return "after the first start: " + ", ".join(parts)
 
 
+def database_text(instance: Mapping[str, Any]) -> str:
+    """Who runs the database, and where."""
+    if instance.get("immich_database_provider") != "external":
+        return plural(int(instance["immich_database_instances"]), "instance")
+    played = " (played by its name, and not looked at)" if instance.get("immich_rehearsal") else ""
+    looked_at = "" if instance.get("immich_database_admin_user") or played else " (not looked at: no immich_database_admin_user)"
+    return f"on {instance['immich_database_host']}{played}{looked_at}"
+
+
 def ingress_text(ingresses: Sequence[Mapping[str, Any]]) -> str:
     """The hosts that lead in."""
     hosts = [host for ingress in ingresses for host in ingress.get("hosts") or []]
@@ -140,7 +149,7 @@ def rows(
     """Everything that the summary says, as label and text."""
     lines = nas_rows(nas)
     database = f"PostgreSQL {instance['immich_database_postgres']}, VectorChord {instance['immich_database_vectorchord']}"
-    lines.append(("Database", f"{database}, {plural(int(instance['immich_database_instances']), 'instance')}, {instance['immich_database_privileges']}"))
+    lines.append(("Database", f"{database}, {database_text(instance)}, {instance['immich_database_privileges']}"))
     lines.append(("Volumes", volumes_text(instance["immich_volumes"])))
     lines.append(("Way in", ingress_text(instance.get("immich_ingress") or [])))
     lines.append(("Users", f"{instance['immich_admin_email']}" + "".join(f", {user['email']}" for user in instance.get("immich_users") or [])))

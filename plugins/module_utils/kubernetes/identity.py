@@ -473,6 +473,13 @@ def same_database(wanted: Wanted, found: Found) -> list[str]:
             f"immich_database_recovery is set, and {title(live)} is there already, and was not made from backups: a live database is never changed into"
             " another. Name a new one in immich_database_cluster, or remove immich_database_recovery."
         ]
+    origin = next((item for item in (live or {}).get("spec", {}).get("externalClusters") or [] if item.get("name") == "origin" and item.get("plugin")), None)
+    if live and origin and not wanted.recovery and not owner(live, wanted.instance):
+        name = (origin["plugin"].get("parameters") or {}).get("serverName", "")
+        return [
+            f"{title(live)} was made from backups, and the operator wants to know for ever which."
+            f" Put immich_database_recovery: {{server_name: {name}}} back, for as long as it lives."
+        ]
     return [
         f"The database {title(item)} of {wanted.instance} is in namespace {item['metadata']['namespace']}, and immich_database_namespace is"
         f" {wanted.database_place}: another namespace is another, empty database. Set immich_database_namespace: {item['metadata']['namespace']}."

@@ -513,6 +513,13 @@ def test_a_live_database_is_never_made_from_backups():
     assert identity.problems(wanted(server_name="new", recovery="old"), running(clusters=[backed_up("recovery")])) == []
 
 
+def test_how_a_database_was_made_is_not_forgotten():
+    live = backed_up("recovery")
+    live["spec"]["externalClusters"] = [{"name": "origin", "plugin": {"parameters": {"serverName": "old"}}}]
+    [problem] = identity.problems(wanted(server_name="new"), running(clusters=[live]))
+    assert "Put immich_database_recovery: {server_name: old} back" in problem
+
+
 def test_a_database_that_is_brought_back_is_not_missed():
     cluster = running(clusters=[], databases=[database(name="immich-db")])
     new = {"database_cluster": "immich-db-2", "server_name": "new", "recovery": "old"}

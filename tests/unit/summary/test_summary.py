@@ -51,6 +51,14 @@ def test_a_run_that_changed_nothing_reads_like_this():
     ]
 
 
+def test_a_database_of_somebody_else_says_where_it_is_and_whether_it_was_seen():
+    there = INSTANCE | {"immich_database_provider": "external", "immich_database_host": "pg.home.net"}
+    database = "  Database    PostgreSQL 17.10, VectorChord 1.1.1, on pg.home.net"
+    assert f"{database} (played by its name, and not looked at), superuser\n" in render(instance=there | {"immich_rehearsal": True})
+    assert f"{database} (not looked at: no immich_database_admin_user), superuser\n" in render(instance=there | {"immich_rehearsal": False})
+    assert f"{database}, superuser\n" in render(instance=there | {"immich_rehearsal": False, "immich_database_admin_user": "postgres"})
+
+
 def test_a_schedule_that_nobody_keeps_says_so():
     text = render(instance=INSTANCE | {"immich_scan_owner": "none"})
     assert "scanned by playbooks/scan.yml only; immich_scan_owner none starts none by the clock (0 */6 * * *, at most 1% removed)" in text
