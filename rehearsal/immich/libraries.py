@@ -104,8 +104,9 @@ def library_statistics(server: Server, call: Call) -> dict[str, int]:
     if call.params["id"] not in server.db["libraries"]:
         raise bad_request(f"Library {call.params['id']} not found")
     assets = [asset for asset in server.db["assets"].values() if asset["libraryId"] == call.params["id"]]
-    photos = sum(asset["type"] == "IMAGE" for asset in assets)
-    return {"photos": photos, "videos": len(assets) - photos, "total": len(assets), "usage": sum(asset["size"] for asset in assets)}
+    videos = sum(asset["type"] != "IMAGE" for asset in assets)
+    photos = len(assets) - videos + server.pretended
+    return {"photos": photos, "videos": videos, "total": photos + videos, "usage": sum(asset["size"] for asset in assets)}
 
 
 @route("POST", "/libraries/{id}/validate", admin=True, body="ValidateLibraryDto")

@@ -33,6 +33,7 @@ class Server:
         self.db = Database(state_dir, instance.database)
         self.files = Files(instance.mounts)
         self.restart_wanted = False  # after the answer that is being given
+        self.pretended = 0  # assets that are only counted, for tests of a million
         self.backup_fault = ""  # fail or truncate: what the next backups do, for tests
         self.age = datetime.timedelta()  # how far this server's clock is ahead, for tests of what happens next month
         self.migrate()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import time
 import urllib.request
 from collections.abc import Callable
@@ -19,7 +20,7 @@ import yaml
 from ansible_collections.homelab.immich.plugins.module_utils.guard import __main__ as command
 from ansible_collections.homelab.immich.plugins.module_utils.guard import shared
 from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
-from harness import Homelab
+from harness import CHECKOUT, Homelab
 from test_site import api_key, immich
 
 
@@ -75,6 +76,37 @@ def test_a_scan_a_nas_that_is_away_and_the_way_back(homelab, photos):
     assert api_key(homelab) not in planned.output + scan.output + refused.output + back.output
 
 
+def test_the_drill_of_the_page_brings_everything_back(homelab, photos):
+    """The commands of docs/safety.md, as they stand there, after somebody scanned in the web page while the NAS was away."""
+    drill = (CHECKOUT / "docs" / "safety.md").read_text().partition("## At three in the morning\n")[2].partition("\n## ")[0]
+    brake, scan, release = (shlex.split(line) for line in re.findall(r"`(ansible-playbook [^`]+)`", drill))
+
+    def run(command: list[str]):
+        name, playbook, option, inventory, *more = command
+        assert (name, option, inventory) == ("ansible-playbook", "-i", "my/inventory")
+        return homelab.play(*more, playbook=playbook)
+
+    run(scan)
+    whole = counted(homelab)
+    photos.rename(photos.with_name("photos.away"))
+    photos.mkdir()
+    [library] = immich(homelab, "/libraries")
+    call(homelab, "POST", f"/libraries/{library['id']}/scan")
+    wait_for(lambda: counted(homelab)["trashed"] == whole["visible"])
+
+    assert run(brake).total("changed") == 1 and immich(homelab, "/system-config")["nightlyTasks"]["databaseCleanup"] is False
+    photos.rmdir()
+    photos.with_name("photos.away").rename(photos)
+    one = next(path for path in sorted(photos.rglob("*.jpg")) if not path.name.startswith("."))
+    one.rename(one.with_suffix(".lost"))
+    partly = " ".join(run(scan).output.split())
+    assert f"{whole['visible'] - 1:,} came back out of it" in partly
+    assert f"1 asset whose file Immich does not find below the import paths (/mnt/photos/{one.relative_to(photos)})" in partly
+    one.with_suffix(".lost").rename(one)
+    assert "1 came back out of it" in run(scan).output and counted(homelab) == whole
+    assert run(release).total("changed") == 1 and immich(homelab, "/system-config")["nightlyTasks"]["databaseCleanup"] is True
+
+
 @pytest.fixture
 def in_pod(homelab: Homelab, tmp_path: Path) -> Callable[[str], shared.ConfigMap]:
     """A ConfigMap as a pod of the guard reaches it: with the token of its account, which Kubernetes makes for the pod."""
@@ -117,20 +149,20 @@ def test_a_cronjob_scans_and_brakes_and_a_person_releases(homelab, photos, in_po
     monkeypatch.setattr(command, "in_cluster", in_pod)
     monkeypatch.setattr(command, "_WAIT_S", 0.1)
 
-    def guard():
-        code = command.main(["--config", str(tmp_path / "guard.json")])
+    def guard(*what):
+        code = command.main([*what, "--config", str(tmp_path / "guard.json")])
         return code, capsys.readouterr().out
 
     code, said = guard()
     assert code == 0 and 'Scan of library "NAS photos" of admin@example.net done' in said, said
     whole = counted(homelab)
-    # somebody scans in the web page while the NAS is away; the next run of the CronJob sees it
+    # somebody scans in the web page while the NAS is away; the look of every hour sees it
     photos.rename(photos.with_name("photos.away"))
     photos.mkdir()
     [library] = immich(homelab, "/libraries")
     call(homelab, "POST", f"/libraries/{library['id']}/scan")
     wait_for(lambda: counted(homelab)["trashed"] == whole["visible"])
-    code, said = guard()
+    code, said = guard("watch")
     assert code == 6 and "The brake is set" in said, said
     assert immich(homelab, "/system-config")["nightlyTasks"]["databaseCleanup"] is False
 

@@ -31,6 +31,7 @@ from ansible.release import __version__ as ansible_version  # noqa: E402
 from ansible_collections.homelab.immich.rehearsal import binaries  # noqa: E402
 from ansible_collections.homelab.immich.rehearsal.progress import Progress  # noqa: E402
 from guard import measure as measure_guard  # noqa: E402
+from guard import measure_scan  # noqa: E402
 from harness import Homelab, Run, audit  # noqa: E402
 from nas import measure as measure_nas  # noqa: E402
 
@@ -222,6 +223,8 @@ def table(figures: dict[str, Any]) -> str:
     ]
     lines += ["", f"{'Plan of a guarded scan':<24}{'seconds':>10}{'megabytes':>12}"]
     lines += [f"  {int(count):<10,} files     {row['seconds']:>10}{row['megabytes']:>12}" for count, row in figures["plan"].items()]
+    lines += ["", f"{'A guarded scan':<24}{'requests':>10}{'megabytes':>12}"]
+    lines += [f"  {int(count):<10,} assets    {row['requests']:>10}{row['megabytes']:>12}" for count, row in figures["scan"].items()]
     return "\n".join(lines)
 
 
@@ -238,7 +241,8 @@ def main() -> None:
             print("Timing users and libraries ...", flush=True)
             figures |= many(lab)
             figures["truenas"] = {str(count): row for count, row in measure_nas().items()}
-            print("Timing the plan of a guarded scan ...", flush=True)
+            print("Timing a guarded scan and its plan ...", flush=True)
+            figures["scan"] = {str(count): row for count, row in measure_scan().items()}
             figures["plan"] = {str(count): row for count, row in measure_guard().items()}
         finally:
             lab.rehearsal("down")

@@ -112,6 +112,18 @@ def test_the_look_of_every_hour_finds_a_scan_in_the_web_page_and_brakes_before_t
     assert home.watch().outcome == "watched" and home.settings() == before
 
 
+def test_the_look_of_every_hour_forgets_nothing_while_the_brake_is_set_for_another_library(make_home: Callable[..., Home]) -> None:
+    home = make_home("3.3.5", "mount")
+    assert home.guard().outcome == "scanned"
+    memory = State(str(home.memory))
+    memory.set_brake({"since": "2026-01-01T00:00:00+00:00", "why": "Films are gone.", "settings": {}})
+    home.unmount()
+    home.scan_by_hand()
+    assert home.watch().outcome == "watched" and home.braked
+    memory.set_brake(None)
+    assert home.watch().outcome == "braked"
+
+
 def test_the_look_of_every_hour_leaves_what_people_throw_away_alone_and_puts_the_trash_right(make_home: Callable[..., Home]) -> None:
     home = make_home("3.3.5", "mount")
     assert home.guard().outcome == "scanned"
@@ -185,6 +197,46 @@ def test_a_small_key_counts_what_does_not_come_back(make_home: Callable[..., Hom
     assert "1 asset of admin@example.net is in the trash, 0 of them from before" in said
     assert ("/mnt/photos/2024/IMG_0003.jpg" in said) is ("recovery" in purposes)
     assert ("only admin@example.net can see" in said) is ("recovery" not in purposes)
+
+
+@pytest.mark.parametrize("view", ["server", "mount"])
+def test_a_thousand_photos_are_removed_while_a_thousand_others_are_added(make_home: Callable[..., Home], view: str) -> None:
+    home = make_home("3.3.5", view)
+    (home.photos / "old").mkdir()
+    for number in range(1000):
+        (home.photos / "old" / f"{number}.jpg").write_bytes(b"an old photo")
+    assert home.guard().outcome == "scanned"
+    whole = home.assets()
+    home.hide("old")
+    (home.photos / "new").mkdir()
+    for number in range(1000):
+        (home.photos / "new" / f"{number}.jpg").write_bytes(b"a new photo")
+    report = home.guard()
+    if view == "mount":
+        assert report.outcome == "refused" and home.count(trashed=True) == 0
+        assert "it would trash 1,000 of 1,040 assets (limit 11, 1%)" in report.message and "1,000 files are new" in report.message
+    else:
+        assert (report.outcome, report.trashed, home.braked) == ("braked", 1000, True)
+    home.server.nightly(days=40)
+    assert whole <= home.assets()
+    home.bring_back()
+    assert home.guard().outcome == "scanned" and whole <= home.assets(visible=True)
+
+
+@pytest.mark.parametrize("view", ["server", "mount"])
+def test_a_million_assets_take_as_many_requests_as_a_hundred(make_home: Callable[..., Home], view: str) -> None:
+    home = make_home("3.3.5", view)
+    assert home.guard().outcome == "scanned"
+    asked = {}
+    for count in (100, 1_000_000):
+        home.server.running.pretended = count
+        home.watch()  # what there is now, it was there before
+        before = len(home.server.requests)
+        report = home.guard()
+        assert report.outcome == "scanned" and report.before and report.before["visible"] == PHOTOS + count
+        # how often it looks at the queue depends on the time that the scan takes
+        asked[count] = [(request.method, request.path) for request in home.server.requests[before:] if "/queues" not in request.path]
+    assert asked[100] == asked[1_000_000] and len(asked[100]) < 25
 
 
 @pytest.mark.parametrize("view", ["server", "mount"])

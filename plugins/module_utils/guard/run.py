@@ -88,10 +88,12 @@ class Guard:
                 return self._ended(report, report.outcome, report.message)
             self._hold(report)
             self.checks.trash(report)
-            last = self.state.last(library["id"]) or {}
-            # what people throw away between two looks is no loss; the import paths are those of the last good scan
-            facts = self._facts(library, before)
-            self.state.remember(library["id"], facts | {"import_paths": last.get("import_paths", facts["import_paths"])})
+            last = self.state.last(library["id"])
+            # one that lost too much while the brake was set for another is found when that is released
+            if not self._trashed_by_others(library, limits, before, last):
+                # what people throw away between two looks is no loss; the import paths are those of the last good scan
+                facts = self._facts(library, before)
+                self.state.remember(library["id"], facts | {"import_paths": (last or facts)["import_paths"]})
         except Later as reason:
             report.outcome, report.message = "later", f"Look at {report.what} put off: {reason}"
             return report
@@ -147,20 +149,25 @@ class Guard:
     def _scanned_by_others(self, library: dict[str, Any], limits: Limits, report: Report) -> bool:
         """Whether a scan outside the guard, or one whose guard died, trashed too much since this was looked at last. The brake is set then."""
         last = self.state.last(library["id"])
-        untouched = last is None or (last["refreshed_at"] == library["refreshedAt"] and not last.get("unfinished"))
-        if untouched or self.state.brake() is not None:
-            return False
-        limit = allowed(limits.max_removed, last["total"])
-        report.trashed = _newly_trashed(last, report.before or {})
-        if report.trashed <= limit or self._config.accept.get(limits.name) == report.trashed:
+        report.trashed = self._trashed_by_others(library, limits, report.before or {}, last)
+        if last is None or not report.trashed or self.state.brake() is not None:
             report.trashed = 0
             return False
+        limit = allowed(limits.max_removed, last["total"])
         what = f"Since {last['at']} {report.what} was scanned outside the guard, or a guard was ended in the middle of a scan"
         did = f"{counted(report.trashed, 'asset')} of {report.owner} went into the trash (limit {limit:,}, {limits.max_removed})"
         self._brake(report, f"{what}, and {did}. If that was wanted: {acceptance(limits.name, report.trashed)}.", library, last)
         if report.outcome == "braked" and not self._check_mode:
             self.state.remember(library["id"], self._facts(library, report.before or {}))
         return True
+
+    def _trashed_by_others(self, library: dict[str, Any], limits: Limits, now: dict[str, int], last: dict[str, Any] | None) -> int:
+        """How many assets went into the trash by scans that no guard compared, if those are too many; or 0."""
+        if last is None or (last["refreshed_at"] == library["refreshedAt"] and not last.get("unfinished")):
+            return 0
+        trashed = _newly_trashed(last, now)
+        within = trashed <= allowed(limits.max_removed, last["total"]) or self._config.accept.get(limits.name) == trashed
+        return 0 if within else trashed
 
     def _hold(self, report: Report) -> None:
         """While the brake is set, see that it still holds: a person, or a run of site.yml, may have changed the settings since."""
