@@ -16,7 +16,7 @@ SPREAD    := -n auto --dist worksteal
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help site rehearse shell status down test lint unit faults contract conformance molecule acceptance sanity test-nas bench docs golden
+.PHONY: help site rehearse shell status down test lint unit faults contract conformance molecule acceptance sanity test-nas bench docs golden promtool
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench: $(VENV)/.dev ## Time site.yml against a looped task and a script, as rati
 
 docs: $(VENV)/.dev ## Write the generated pages of docs/ from the code
 	@PYTHONPATH=collections python docs/generate.py
+
+promtool: $(VENV)/.dev ## Build promtool, with which the tests of the alerts ask Prometheus itself (ten minutes, once)
+	@PYTHONPATH=collections python tests/promtool/build.py
 
 golden: $(VENV)/.dev ## Render the golden files again; read the diff before you commit it
 	@PYTHONPATH=collections python tests/golden/render.py

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 # every role whose templates make objects, in the order in which a first run needs them
-ROLES = ("deliver", "secrets", "storage", "database", "cache", "workloads", "network_policy", "ingress", "schedules", "backup")
+ROLES = ("deliver", "secrets", "storage", "database", "cache", "workloads", "network_policy", "ingress", "schedules", "backup", "monitoring")
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -116,6 +116,8 @@ def strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     result = {key: strict(value) for key, value in schema.items()}
+    if "(?i)" in str(schema.get("pattern")):  # Go takes it anywhere
+        result["pattern"] = "(?i)" + schema["pattern"].replace("(?i)", "")
     if schema.get("x-kubernetes-int-or-string"):
         result.pop("type", None)
         result.pop("anyOf", None)

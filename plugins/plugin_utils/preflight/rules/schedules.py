@@ -10,21 +10,12 @@ from urllib.parse import urlsplit
 
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError
 from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Webhook
+from ansible_collections.homelab.immich.plugins.plugin_utils import cron
 from ansible_collections.homelab.immich.plugins.plugin_utils.schedules import EXCLUSIVE
 
 from ..model import Inventory, Problem
 from .volumes import server_volumes, within
 
-_MONTHS = {name: number for number, name in enumerate(("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), 1)}
-_DAYS = {name: number for number, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"))}
-_FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
-    ("second", 0, 59, {}),
-    ("minute", 0, 59, {}),
-    ("hour", 0, 23, {}),
-    ("day of the month", 1, 31, {}),
-    ("month", 1, 12, _MONTHS),
-    ("day of the week", 0, 6, _DAYS),
-)
 # what both Kubernetes and Immich read
 KUBERNETES_NAMES = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
 _NAMED_CNPG = (*KUBERNETES_NAMES, "@midnight", "@annually")
@@ -110,8 +101,8 @@ def cron_problem(expression: str, count: int, named: tuple[str, ...]) -> str:
             hint = f', without seconds: "{" ".join(fields[1:])}"'
         return f"it has {len(fields)} fields. Write {_words(count)}{hint or f', such as {chr(34)}{example}{chr(34)}'}."
     values = []
-    for field, (name, low, high, names) in zip(fields, _FIELDS[6 - count :], strict=True):
-        allowed = _field(field, low, high, names)
+    for field, (name, low, high, names) in zip(fields, cron.FIELDS[6 - count :], strict=True):
+        allowed = cron.values(field, low, high, names)
         if allowed is None:
             spelled = f" or {next(iter(names))}-{list(names)[-1]}" if names else ""
             return f"{field} is no {name}. Use {low}-{high}{spelled}, *, lists, ranges and steps such as */2."
@@ -123,25 +114,6 @@ def cron_problem(expression: str, count: int, named: tuple[str, ...]) -> str:
     if len(weekdays) == 7 and min(days) > longest:
         return f"there is no day {min(days)} in the months that it names."
     return ""
-
-
-def _field(text: str, low: int, high: int, names: Mapping[str, int]) -> set[int] | None:
-    """The numbers that one field stands for; None when it is not a field."""
-    numbers: set[int] = set()
-    for part in text.split(","):
-        span, slash, step = part.partition("/")
-        first, dash, last = span.partition("-")
-        start = low if span == "*" else _number(first, names)
-        end = high if span == "*" or (slash and not dash) else _number(last, names) if dash else start
-        width = int(step) if step.isdecimal() else 0 if slash else 1
-        if start is None or end is None or not low <= start <= end <= high or width < 1:
-            return None
-        numbers.update(range(start, end + 1, width))
-    return numbers
-
-
-def _number(text: str, names: Mapping[str, int]) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() else names.get(text.upper())
 
 
 def _words(count: int) -> str:
