@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 
 import pytest
@@ -56,10 +57,13 @@ def test_a_typo_in_a_dataset_makes_nothing_on_the_nas(homelab):
     """The cluster knows what the server has mounted, and is asked first."""
     exports = yaml.safe_load((homelab.inventory / "hosts.yml").read_text())["all"]["children"]["nas"]["hosts"]["tank"]["nas_exports"]
     before, objects = (homelab.home / "nas" / "tank" / "state.json").read_text(), resource_versions(homelab)
+    spec = homelab.folder / "before.json"
+    shutil.copy(homelab.home / "spec.json", spec)
     run = homelab.play("-e", json.dumps({"nas_exports": [exports[0] | {"dataset": "tank/phtos"}, *exports[1:]]}), check=False)
     assert run.recap["photos"]["failed"] == 1 and "PLAY [NAS]" not in run.output, run.output
     assert "the running server has 192.0.2.10:/mnt/tank/photos on /mnt/photos" in " ".join(run.output.split())
     assert (homelab.home / "nas" / "tank" / "state.json").read_text() == before and resource_versions(homelab) == objects
+    assert homelab.rehearsal("up", "--spec", str(spec)).returncode == 0
 
 
 def test_an_object_that_argo_cd_owns_is_refused_by_name(homelab):
@@ -90,6 +94,36 @@ def test_a_renamed_volume_is_not_replaced_by_an_empty_one(homelab):
     assert "immich-uploads, no longer wanted" not in run.output
     assert homelab.play("-e", json.dumps(renamed | {"immich_accept_moved_volumes": ["incoming"]})).total("changed") == 1
     homelab.play()
+
+
+def test_a_folder_gets_a_volume_of_its_own_by_the_steps_that_are_printed(homelab):
+    """And back into the volume that it was in."""
+    volumes = yaml.safe_load((homelab.inventory / "hosts.yml").read_text())["all"]["children"]["immich"]["hosts"]["photos"]["immich_volumes"]
+    inside, outside = homelab.home / "nas/tank/mnt/tank/immich/profile", homelab.home / "volumes/immich/immich-profile"
+
+    def wanted(mount):
+        return "-e", json.dumps({"immich_volumes": [*volumes, {"name": "profile", "storage_class": "longhorn", "size": "1Gi", "mount": mount}]})
+
+    def stop():
+        homelab.api("Deployment", "apps/v1").patch(
+            name="immich-server", namespace="immich", body={"spec": {"replicas": 0}}, content_type="application/merge-patch+json", field_manager="kubectl-scale"
+        )
+
+    output = refused(homelab, *wanted("/data/profile"))
+    assert "would hide the files that are there" in output and "1. Let it have mount: /mnt/profile for now" in output
+    assert homelab.play(*wanted("/mnt/profile")).total("changed") == 1
+    stop()
+    assert (inside / ".immich").is_file()
+    shutil.copytree(inside, outside, dirs_exist_ok=True)
+    accept = "-e", json.dumps({"immich_accept_moved_volumes": ["profile"]})
+    assert homelab.play(*wanted("/data/profile"), *accept).total("failed") == 0
+    assert homelab.play(*wanted("/data/profile")).total("changed") == 0
+    output = refused(homelab)
+    assert "the running server has claim immich-profile on /data/profile, and without it Immich would look in its volume on /data" in output
+    stop()
+    shutil.copytree(outside, inside, dirs_exist_ok=True)
+    assert homelab.play(*accept).total("failed") == 0
+    assert homelab.play().total("changed") == 0
 
 
 def test_a_database_that_is_gone_is_not_made_anew(homelab):

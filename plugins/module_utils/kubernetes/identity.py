@@ -453,7 +453,8 @@ def same_files(wanted: Wanted, found: Found) -> list[str]:
     if not server:
         return []
     of_server = [volume for volume in wanted.volumes if "server" in volume["pods"]]
-    result = mounts.moved(server, found.static_volumes, of_server, wanted.accept_moved_volumes, wanted.media_location)
+    beside = [item for item in found.workloads if item["kind"] == "Deployment"]
+    result = mounts.moved(server, found.static_volumes, of_server, wanted.accept_moved_volumes, wanted.media_location, beside)
     was = mounts.media_location(server)
     if was and was != wanted.media_location and compare(wanted.version, REWRITES_PATHS) < 0:
         result.append(

@@ -26,12 +26,15 @@ def _names(workload: Object) -> dict[str, str]:
     return {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in volumes if volume.get("persistentVolumeClaim")}
 
 
-def moved(server: Object, static: list[Object], volumes: list[dict[str, Any]], accepted: list[str], media: str = "/data") -> list[str]:
+def moved(
+    server: Object, static: list[Object], volumes: list[dict[str, Any]], accepted: list[str], media: str = "/data", beside: list[Object] | None = None
+) -> list[str]:
     """Why a mount of the server must not change what it shows: other files there look like lost ones, or are an empty folder to start anew in.
 
-    C(media) is where the media location will be. Immich rewrites its paths when that moves, so what is mounted below moves with it.
+    C(media) is where the media location will be. Immich rewrites its paths when that moves, so what is mounted below moves with it. C(beside) are the
+    other Deployments of the instance.
     """
-    name, was = f"{server['metadata']['name']} -n {server['metadata']['namespace']}", media_location(server) or media
+    was, stop = media_location(server) or media, f"kubectl scale deployment {_users(server, beside or [])} -n {server['metadata']['namespace']} --replicas=0"
     running = {_moved_along(mount, was, media): claim for mount, claim in claims(server).items()}
     sources = _sources(static, server["metadata"]["namespace"])
     result = []
@@ -41,7 +44,7 @@ def moved(server: Object, static: list[Object], volumes: list[dict[str, Any]], a
         mount, new = _path(volume["mount"]), volume["claim"]
         old = running.get(mount)
         if old is None:
-            result += _hides(volume, [place for place in running if mount.startswith(f"{place.rstrip('/')}/")], name)
+            result += _hides(volume, [place for place in running if mount.startswith(f"{place.rstrip('/')}/")], stop)
             continue
         before, after = sources.get(old), _wanted(volume)
         if (before == after) if before and after else old == new:
@@ -51,7 +54,13 @@ def moved(server: Object, static: list[Object], volumes: list[dict[str, Any]], a
     wanted = {_path(volume["mount"]) for volume in volumes}
     gone = {mount: claim for mount, claim in running.items() if mount.startswith(f"{media.rstrip('/')}/") and mount not in wanted}
     names = {claim: volume for volume, claim in _names(server).items()}
-    return result + [_uncovers(names[claim], mount, claim, media, name) for mount, claim in gone.items() if names[claim] not in accepted]
+    return result + [_uncovers(names[claim], mount, claim, media, stop) for mount, claim in gone.items() if names[claim] not in accepted]
+
+
+def _users(server: Object, beside: list[Object]) -> str:
+    """The server, and who else has one of its volumes."""
+    mine = set(claims(server).values())
+    return " ".join([server["metadata"]["name"], *(item["metadata"]["name"] for item in beside if item is not server and mine & set(claims(item).values()))])
 
 
 def media_location(server: Object) -> str:
@@ -66,7 +75,7 @@ def _moved_along(mount: str, was: str, media: str) -> str:
     return media.rstrip("/") + mount.removeprefix(was) if mount == was or mount.startswith(f"{was}/") else mount
 
 
-def _hides(volume: dict[str, Any], above: list[str], server: str) -> list[str]:
+def _hides(volume: dict[str, Any], above: list[str], stop: str) -> list[str]:
     """Why a volume must not be mounted in one that the server uses already."""
     if not above:
         return []
@@ -74,7 +83,7 @@ def _hides(volume: dict[str, Any], above: list[str], server: str) -> list[str]:
     where = f"immich_volumes, {name}: the running server has {mount} in its volume on {max(above, key=len)}"
     todo = [
         f"Let it have mount: /mnt/{name} for now, and run again: that makes it.",
-        f"kubectl scale deployment {server} --replicas=0",
+        stop,
         f"Copy everything from the folder {mount} to it, .immich too ({PAGE} has a pod that does it).",
         f"Let it have mount: {mount} again, and run once with {_accept(name)}. The old files stay below it; delete them when all is well.",
     ]
@@ -84,10 +93,10 @@ def _hides(volume: dict[str, Any], above: list[str], server: str) -> list[str]:
     ]
 
 
-def _uncovers(name: str, mount: str, claim: str, media: str, server: str) -> str:
+def _uncovers(name: str, mount: str, claim: str, media: str, stop: str) -> str:
     """Why a volume in the media location must not just go: what is below it takes its place."""
     todo = [
-        f"kubectl scale deployment {server} --replicas=0",
+        stop,
         f"Copy everything from the claim {claim} to the folder {mount.removeprefix(media).strip('/')} of the volume on {media}, .immich too ({PAGE}).",
         f"Run once with {_accept(name)}.",
     ]

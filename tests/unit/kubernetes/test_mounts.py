@@ -78,6 +78,9 @@ def test_a_new_volume_in_the_uploads_would_hide_what_is_there():
         '\n  4. Let it have mount: /data/thumbs again, and run once with -e \'{"immich_accept_moved_volumes": ["thumbs"]}\'.'
         " The old files stay below it; delete them when all is well."
     )
+    jobs = {**server, "metadata": {"name": "immich-microservices", "namespace": "immich"}}
+    [problem] = mounts.moved(server, [], [volume("media"), thumbs], [], beside=[server, jobs, deployment(models="immich-models")])
+    assert "\n  2. kubectl scale deployment immich-server immich-microservices -n immich --replicas=0" in problem
     assert mounts.moved(server, [], [volume("media"), volume("thumbs", "/mnt/thumbs")], []) == []  # the first step
     assert mounts.moved(server, [], [volume("media"), thumbs], ["thumbs"]) == []  # the last
     server["spec"]["template"]["spec"]["containers"][0]["volumeMounts"].append({"name": "media", "mountPath": "/data/thumbs"})
