@@ -41,6 +41,8 @@ JUDGED = (
     "CiliumNetworkPolicy",
     "ReplicationSource",
 )
+STARTING = "the pod is starting"
+WAITS_FOR = "waitsFor"  # what the kubelet says of a pod that cannot start, put into the pod
 SLOW_START = "the pod runs but does not answer its readiness probe yet"
 
 
@@ -115,7 +117,7 @@ def pod(live: Object) -> str:
     ready = any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions") or [])
     if ready:
         return ""
-    return "the pod is starting" if status.get("phase") != "Running" else SLOW_START
+    return live.get(WAITS_FOR) or STARTING if status.get("phase") != "Running" else SLOW_START
 
 
 def _container(status: Object) -> str:
@@ -298,7 +300,9 @@ def _context(client: Client, live: Object) -> dict[str, Any]:
     if live["kind"] in ("Deployment", "Cluster"):
         chosen = {"cnpg.io/cluster": meta["name"]} if live["kind"] == "Cluster" else live["spec"]["selector"].get("matchLabels") or {}
         pods = client.resource("v1", "Pod")
-        return {"pods": client.list(pods, meta["namespace"], ",".join(f"{name}={value}" for name, value in chosen.items())) if pods else []}
+        found = client.list(pods, meta["namespace"], ",".join(f"{name}={value}" for name, value in chosen.items())) if pods else []
+        _explain(client, meta["namespace"], found)
+        return {"pods": found}
     if live["kind"] == "HTTPRoute":
         places = [_place(parent, live)[:2] for parent in live["spec"].get("parentRefs") or []]
         return {"missing": [f"{namespace}/{name}" for namespace, name in places if _is_missing(client, namespace, name)]}
@@ -307,6 +311,24 @@ def _context(client: Client, live: Object) -> dict[str, Any]:
         found = client.get(classes, live["spec"]["storageClassName"]) if classes else None
         return {"waits_for_consumer": bool(found) and found.get("volumeBindingMode") == "WaitForFirstConsumer" and not live["spec"].get("volumeName")}
     return {}
+
+
+def _explain(client: Client, namespace: str, pods: list[Object]) -> None:
+    """Put into pods that wait for a volume what the kubelet says about it: a NAS that refuses, or a device that the node does not have."""
+    waiting = {item["metadata"].get("uid"): item for item in pods if pod(item) == STARTING}
+    events = client.resource("v1", "Event") if waiting else None
+    if events is None:
+        return
+    try:
+        found = client.request("GET", events.path(namespace), query={"fieldSelector": "type=Warning", "limit": "500"}).get("items") or []
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return
+    for event in sorted(found, key=lambda item: item.get("lastTimestamp") or item.get("eventTime") or ""):
+        item = waiting.get((event.get("involvedObject") or {}).get("uid"))
+        if item is not None and event.get("reason") in ("FailedMount", "FailedAttachVolume"):
+            item[WAITS_FOR] = f"a volume cannot be mounted: {' '.join((event.get('message') or '').split())[:400]}"
 
 
 def _is_missing(client: Client, namespace: str, name: str) -> bool:
