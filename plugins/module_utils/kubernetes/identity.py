@@ -437,7 +437,11 @@ def _only_redirects(route: Object) -> bool:
 def usable_volumes(wanted: Wanted, found: Found) -> list[str]:
     """Each volume can be what the inventory takes it for, and what holds photos is mounted so that an error is no loss."""
     precious = [wanted.media_location, *wanted.library_paths]
-    result = [problem for volume in wanted.volumes for problem in storage.problems(volume, found.storage, precious, wanted.scaled)]
+    users: dict[str, set[str]] = {}
+    for volume in wanted.volumes:
+        users.setdefault(volume["claim"], set()).update(volume["pods"])  # two entries may name one claim
+    volumes = [volume | {"pods": sorted(users[volume["claim"]], reverse=True)} for volume in wanted.volumes]
+    result = [problem for volume in volumes for problem in storage.problems(volume, found.storage, precious, wanted.scaled)]
     name = wanted.database_storage_class
     if wanted.database_provider == "cnpg" and name in found.storage.classes and storage.network_share(found.storage.classes[name]):
         result.append(

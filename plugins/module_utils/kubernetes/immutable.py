@@ -111,6 +111,24 @@ def no_expansion(storage_class: str, old: str) -> str:
     return f"storage class {storage_class} does not resize volumes. Put {old} back, or let it, if its driver can: {steps([allow, 'Run again.', other])}"
 
 
+def lost(desired: Object, live: Object, wanted: list[Object]) -> str:
+    """A claim whose volume was deleted stays Lost, whatever comes in its place."""
+    volume, namespace = live["spec"].get("volumeName", ""), desired["metadata"].get("namespace", "")
+    users = users_of(desired["metadata"]["name"], namespace, wanted) or [f"{instance_of(desired)}-server"]
+    again = [
+        f"kubectl scale deployment {' '.join(users)} --replicas=0 -n {namespace}",
+        f"kubectl delete persistentvolumeclaim {where(desired)}",
+        "Run again.",
+    ]
+    if desired["spec"].get("volumeName"):
+        what = f"{variable_of(desired)}: PersistentVolume {volume} of {title(live)} was deleted."
+        return f"{what} The files are where they were; to mount them again: {steps(again)}"
+    return (
+        f"{variable_of(desired)}: PersistentVolume {volume} of {title(live)} is gone, and its files with it unless the storage still has them."
+        f" Look there, or into your backups, first. To begin with an empty volume: {steps(again)}"
+    )
+
+
 def left_behind(desired: Object, volume: Object) -> str:
     """A claim that would be made anew, and empty, while the volume of the one before is still there."""
     name = volume["metadata"]["name"]

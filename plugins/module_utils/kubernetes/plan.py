@@ -108,7 +108,7 @@ def plan(client: Client, there: Live, wanted: list[Object], instance: str, take_
         live = there.get(resource, desired["metadata"]["name"], desired["metadata"].get("namespace", ""))
         desired = _without_initial(desired, live)
         step = Step("create" if live is None else "change", resource, desired, live, take_over=short(desired) in take_over)
-        found = _refusals(step, instance) + _resizes(client, step)
+        found = _refusals(step, instance) + _lost(step, wanted) + _resizes(client, step)
         refused |= {key(desired)} if found else set()
         problems += found
         steps.append(step)
@@ -217,6 +217,12 @@ def _shrinks(live: Object, desired: Object) -> list[str]:
             named = f"{immutable.variable_of(desired)}: " if live["kind"] == "PersistentVolumeClaim" else ""
             problems.append(f"{named}{title(live)} has {old} and cannot shrink to {new}. Set {variable} to {old}.")
     return problems
+
+
+def _lost(step: Step, wanted: list[Object]) -> list[str]:
+    if step.live is None or step.live["kind"] != "PersistentVolumeClaim" or _at(step.live, ("status", "phase")) != "Lost":
+        return []
+    return [immutable.lost(step.desired, step.live, wanted)]
 
 
 def _resizes(client: Client, step: Step) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import immutable
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import immutable, plan
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Resource
 
 MARKS = {"app.kubernetes.io/instance": "immich"}
 
@@ -100,6 +101,44 @@ def test_a_static_volume_is_made_anew_and_no_file_goes(wanted, differs, policy):
         "kubectl delete persistentvolume photos-immich-photos   # the files stay where they are",
         "Run again.",
     ]
+
+
+def test_a_claim_whose_static_volume_was_deleted_finds_its_files_again():
+    live = claim("immich-photos", storageClassName="", volumeName="photos-immich-photos") | {"status": {"phase": "Lost"}}
+    said = immutable.lost(live, live, [pods("immich-server", "immich-photos")])
+    assert said == (
+        "immich_volumes, photos: PersistentVolume photos-immich-photos of PersistentVolumeClaim photos/immich-photos was deleted. The files are where they"
+        " were; to mount them again: "
+        "\n  1. kubectl scale deployment immich-server --replicas=0 -n photos"
+        "\n  2. kubectl delete persistentvolumeclaim immich-photos -n photos"
+        "\n  3. Run again."
+    )
+
+
+def test_a_claim_whose_disk_is_gone_sends_to_the_backups_first():
+    said = immutable.lost(claim(), claim(volumeName="pvc-1"), [])
+    assert "PersistentVolume pvc-1 of" in said and "your backups, first" in said
+
+
+class Cluster:
+    """An API server with these objects, which takes no write; it is client and listing in one."""
+
+    def __init__(self, *there):
+        self.there = {(item["kind"], item["metadata"]["name"]): item for item in there}
+
+    def resource(self, api_version, kind):
+        return Resource(api_version, kind, f"{kind.lower()}s", kind != "Namespace")
+
+    def get(self, resource, name, namespace=""):
+        return self.there.get((resource.kind, name))
+
+
+def test_a_lost_claim_is_refused_and_not_waited_for():
+    live = claim(volumeName="pvc-1") | {"apiVersion": "v1", "status": {"phase": "Lost"}}
+    live["metadata"]["labels"] |= {"app.kubernetes.io/managed-by": "homelab.immich", "homelab.immich/instance": "photos"}
+    cluster = Cluster({"kind": "Namespace", "metadata": {"name": "photos"}}, live)
+    with pytest.raises(plan.Refused, match="immich_volumes, thumbs: PersistentVolume pvc-1 of"):
+        plan.apply(cluster, cluster, [claim() | {"apiVersion": "v1"}], "photos", [], False)
 
 
 @pytest.mark.parametrize("kind", ["Cluster", "Database"])

@@ -170,6 +170,13 @@ def test_a_claim_of_one_node_is_not_for_pods_of_two():
     assert existing(claim("ReadWriteOnce"), scaled=["machine-learning"]) == []
 
 
+def test_two_entries_that_name_one_claim_share_it():
+    entries = [volume(existing_claim="old"), volume("models", "/cache", existing_claim="old", pods=["machine-learning"])]
+    storage = {"claims": {"old": claim("ReadWriteOnce")}, "claim_names": ["old"]}
+    assert all("existing_claim old is ReadWriteOnce, but server and machine-learning mount it" in problem for problem in said(*entries, **storage))
+    assert len(said(*entries, **storage)) == 2
+
+
 def test_a_claim_whose_volume_is_gone_is_refused():
     assert "has lost its volume pv-old" in existing(claim("ReadWriteOnce", phase="Lost"))[0]
 

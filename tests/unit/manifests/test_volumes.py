@@ -128,3 +128,15 @@ def test_a_volume_of_machine_learning_is_no_media_location() -> None:
 )
 def test_backends(entry: dict[str, Any], found: list[str]) -> None:
     assert volumes.backends(entry) == found
+
+
+@pytest.mark.parametrize(
+    ("version", "mount"),
+    [("v1.135.3", "/usr/src/app/upload"), ("v1.136.0", "/usr/src/app/upload"), ("v1.137.0", "/data"), ("v3.3.5", "/data"), ("v3.3.5", "/usr/src/app/upload")],
+)
+def test_the_server_is_told_where_its_media_location_is(render: Any, version: str, mount: str) -> None:
+    """Left alone it looks for itself, and the image has a folder /data of its own."""
+    media = [{"name": "media", "mount": mount, "existing_claim": "media"}, {"name": "thumbs", "mount": f"{mount}/thumbs", "existing_claim": "thumbs"}]
+    objects = render("workloads", immich_version=version, immich_volumes=media)
+    assert objects.env("immich-server")["IMMICH_MEDIA_LOCATION"] == mount
+    assert [item["mountPath"] for item in objects.container("immich-server")["volumeMounts"]][:2] == [mount, f"{mount}/thumbs"]

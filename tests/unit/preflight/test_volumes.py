@@ -238,6 +238,16 @@ def test_uploads_where_old_releases_keep_them(homelab: Homelab) -> None:
     assert homelab.errors() == []
 
 
+@pytest.mark.parametrize("folder", ["upload", "library"])
+def test_parts_of_the_uploads_that_files_move_between(homelab: Homelab, folder: str) -> None:
+    homelab.volumes[1]["mount"] = f"/data/{folder}"
+    assert homelab.errors() == []
+    assert homelab.warnings() == [
+        f"immich_volumes[1] (thumbs): mount is /data/{folder}. Immich moves what is uploaded from upload to library, and between two volumes each move is a "
+        "copy. Keep both in the volume of /data."
+    ]
+
+
 def test_uploads_that_are_read_only(homelab: Homelab) -> None:
     homelab.volumes[0]["access"] = "ro"
     assert homelab.errors() == ["immich_volumes[0] (media): access is ro, but Immich keeps what is uploaded in /data. Set access: rw."]

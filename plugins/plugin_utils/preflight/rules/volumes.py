@@ -331,6 +331,13 @@ def media(inventory: Inventory) -> Iterator[Problem]:
             )
         elif volume.get("access") == "ro":
             yield volume.problem(f"access is ro, but Immich keeps what is uploaded in {location}. Set access: rw.", "access")
+        for part in [volume for volume in server_volumes(host) if volume.get("mount") in (f"{location}/upload", f"{location}/library")]:
+            yield part.problem(
+                f"mount is {part.get('mount')}. Immich moves what is uploaded from upload to library, and between two volumes each move is a copy. "
+                f"Keep both in the volume of {location}.",
+                "mount",
+                warning=True,
+            )
 
 
 def not_shared(inventory: Inventory) -> Iterator[Problem]:
