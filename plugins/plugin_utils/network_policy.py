@@ -20,7 +20,7 @@ PRIVATE = {
     "0.0.0.0/0": ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"],
     "::/0": ["fc00::/7", "fe80::/10"],
 }
-MODELS = ("huggingface.co", "*.huggingface.co", "*.hf.co", "**.xethub.hf.co")  # where machine learning has its models from
+MODELS = ("huggingface.co", "*.huggingface.co", "*.hf.co", "*.xethub.hf.co")  # where machine learning has its models from
 VERSIONS = ("api.github.com", "version.immich.cloud")  # where the server asks for a newer release
 CONTROLLERS = {"traefik": ("traefik", "kube-system"), "nginx": ("ingress-nginx",), "tailscale": ("tailscale",), "cilium": ()}
 DNS = {"k8s:io.kubernetes.pod.namespace": "kube-system", "k8s:k8s-app": "kube-dns"}
@@ -171,7 +171,7 @@ def store(backup: Mapping[str, Any], namespace: str) -> Rule:
     """The object store of a backup: its endpoint, or that of Amazon."""
     if backup.get("endpoint"):
         return url(str(backup["endpoint"]), namespace)
-    return Rule((Peer("name", "**.amazonaws.com"),), (443,))
+    return Rule(tuple(Peer("name", f"{'*.' * depth}amazonaws.com") for depth in (1, 2, 3)), (443,))  # a star is one part of a name
 
 
 def peer(text: str, namespace: str) -> Peer:
@@ -273,7 +273,8 @@ def _cilium_rules(rule: Rule, direction: str, namespace: str) -> list[dict[str, 
         ports: dict[str, Any] = {"ports": [{"port": str(port), "protocol": "ANY" if port == 53 else "TCP"} for port in rule.ports]}
         if any(entry.kind == "dns" for entry in rule.peers):
             ports["rules"] = {"dns": [{"matchPattern": "*"}]}  # Cilium learns from the answers which addresses a name has
-        result.append({f"{direction}{key}": peers} | ({"toPorts": [ports]} if rule.ports else {}))
+        known = direction == "to" and any(entry.kind == "api" for entry in rule.peers)  # by what it is, whatever its port
+        result.append({f"{direction}{key}": peers} | ({"toPorts": [ports]} if rule.ports and not known else {}))
     return result
 
 

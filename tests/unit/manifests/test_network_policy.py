@@ -75,7 +75,7 @@ def _matches(name: str, item: Any, who: Somebody, peer: Somebody) -> bool:
     if name.endswith("Entities"):
         return item in ("all", peer.entity)
     if name.endswith("FQDNs"):
-        return bool(peer.name) and fnmatch(peer.name, item.get("matchName") or item["matchPattern"].replace("**.", "*."))
+        return bool(peer.name) and fnmatch(peer.name, item.get("matchName") or item["matchPattern"])
     block = item if name.endswith("CIDRSet") else item.get("ipBlock")
     if block:
         address = ipaddress.ip_address(peer.address) if peer.address else None
