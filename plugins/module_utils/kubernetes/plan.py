@@ -50,6 +50,7 @@ INSTALL = {
     "volsync.backube": "install VolSync (https://volsync.readthedocs.io/), or remove backup from immich_volumes",
     "monitoring.coreos.com": "install the Prometheus operator (https://prometheus-operator.dev/), or set immich_monitoring: false",
     "gateway.networking.k8s.io": "install the Gateway API (https://gateway-api.sigs.k8s.io/), or use type: ingress in immich_ingress",
+    "resource.k8s.io": "DRA takes Kubernetes 1.34 or later; choose plugin or host as immich_server_device and immich_machine_learning_device",
 }
 
 

@@ -71,11 +71,12 @@ def test_every_variable_of_a_template_is_documented() -> None:
     environment = jinja2.Environment(trim_blocks=True, autoescape=True)
     environment.filters, environment.tests = Anything(), Anything()
     of_ansible = {"groups", "hostvars", "inventory_dir", "inventory_hostname", "lookup", "query"}
-    known = {name for path in ROLES for name in options(path)} | of_ansible | {"immich_monitoring"}
+    known = {name for path in ROLES for name in options(path)} | of_ansible
     templates = sorted((Path(__file__).parents[3] / "roles").glob("*/templates/*.j2"))
     assert templates
     for path in templates:
         tree: nodes.Template = environment.parse(path.read_text())
-        own = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")} | {node.target for node in tree.find_all(nodes.Import)}
+        own = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")}
+        own |= {node.target for node in tree.find_all(nodes.Import)} | {node.name for node in tree.find_all(nodes.Macro)}
         unknown = {name for name in meta.find_undeclared_variables(tree) - own - known if not name.startswith("__immich_")}
         assert not unknown, f"{path}: {sorted(unknown)}"
