@@ -15,7 +15,7 @@ description:
   - The same release of this collection gives the same file everywhere.
 options:
   _terms:
-    description: None.
+    description: None, or V(path) for the path of the file on the control node instead, which lasts as long as the run.
     type: list
     elements: str
 """
@@ -28,15 +28,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _list:
-  description: The file in base64.
+  description: The file in base64, or its path.
   type: list
   elements: str
 """
 
 import base64
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from ansible.constants import DEFAULT_LOCAL_TMP
+from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.homelab.immich.plugins.module_utils.guard.zipped import archive
 
@@ -51,4 +54,10 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the file."""
-        return [_packed()]
+        if not terms:
+            return [_packed()]
+        if terms != ["path"]:
+            raise AnsibleLookupError(f"homelab.immich.guard knows the term path; there is no {', '.join(map(str, terms))}.")
+        file = Path(DEFAULT_LOCAL_TMP) / "guard.pyz"
+        file.write_bytes(archive())
+        return [str(file)]

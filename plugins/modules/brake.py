@@ -20,9 +20,11 @@ description:
   - With O(state=stopped) the server is scaled to 0; what does not run purges nothing. A release starts it again with as many pods as before.
 options:
   state:
-    description: Whether the brake is to be set or released, or the server to be stopped, which takes O(context) or O(kubeconfig).
+    description:
+      - Whether the brake is to be set or released, or the server to be stopped, which takes O(context) or O(kubeconfig).
+      - With V(remembered) the server is not asked and the brake stays as it is; only O(memory) takes over what O(remembered) says.
     type: str
-    choices: [set, stopped, released]
+    choices: [set, stopped, released, remembered]
     default: set
   memory:
     description: The folder of O(homelab.immich.guarded_scan#module:memory).
@@ -33,6 +35,11 @@ options:
       - Name of a ConfigMap in O(namespace) of O(context) that keeps what the brake changed and the records in the place of O(memory), for all guards of the
         server. What one has braked, another knows of. It is made when it is missing.
     type: str
+  remembered:
+    description:
+      - What another memory remembers of the brake, RV(homelab.immich.guard_info#module:brake). It is taken over, and counts as if it had been set here. Of two
+        the older one has seen the settings as they were.
+    type: dict
   wait_timeout:
     description: How many seconds to wait for a server that is restarted or started.
     type: int
@@ -186,19 +193,31 @@ class Brake:
                 time.sleep(POLL_S)
 
 
+def _take_over(module: ImmichModule, memory: State, known: dict[str, Any] | None) -> None:
+    """Write down what another memory remembers."""
+    now = memory.brake()
+    if now is None or now == known:
+        return
+    module.record(Change("memory of the brake", {"since": (known or {}).get("since")}, {"since": now["since"]}))
+    if not module.check_mode:
+        memory.set_brake(now)
+
+
 def main() -> None:
     """Run the module."""
     module = ImmichModule(
         {
-            "state": {"type": "str", "choices": ["set", "stopped", "released"], "default": "set"},
+            "state": {"type": "str", "choices": ["set", "stopped", "released", "remembered"], "default": "set"},
             "memory": {"type": "path", "required": True},
             "configmap": {"type": "str"},
+            "remembered": {"type": "dict"},
             "wait_timeout": {"type": "int", "default": 900},
         }
     )
     left_alone: list[str] = []
     with module.api(authenticate=False) as api:
-        memory = State(module.params["memory"], shared_memory(module.params, read_only=module.check_mode))
+        shared = shared_memory(module.params, read_only=module.check_mode)
+        memory = State(module.params["memory"], shared, remembered=module.params["remembered"])
         wanted = Brake(module, api, memory)
         try:
             with memory.alone(unless=module.check_mode):
@@ -207,6 +226,8 @@ def main() -> None:
                     left_alone = wanted.release()
                 elif module.params["state"] == "stopped":
                     wanted.stop()
+                elif module.params["state"] == "remembered":
+                    _take_over(module, memory, State(module.params["memory"], shared).brake())
                 else:
                     wanted.set()
                 now = before or memory.brake() or {}

@@ -11,11 +11,16 @@ version_added: 0.1.0
 author: homelab.immich contributors (@homelab-immich)
 description:
   - Reads the ConfigMap that the guards of a server share, those of the cluster and those of playbooks. Immich is not asked.
+  - Where the systemd of a host scans by the clock, a folder of that host takes its place (O(memory)), and the module runs there.
 options:
   configmap:
-    description: Its name. One that is not there is as good as an empty one.
+    description: Its name. One that is not there is as good as an empty one. With an empty name only O(memory) is read.
     type: str
     default: immich-guard-memory
+  memory:
+    description:
+      - Folder of O(homelab.immich.guarded_scan#module:memory). A brake that is remembered there counts as well as that of the ConfigMap.
+    type: path
   namespace:
     description: Its namespace.
     type: str
@@ -46,18 +51,30 @@ brake:
   description: Since when (since) and why (why) the brake is set, and what it changed. Null while it is not set.
   type: dict
   returned: success
+host:
+  description: The host of the inventory whose systemd scans by the clock (C(immich_scan_host)), as the ConfigMap says. Empty where none does.
+  type: str
+  returned: success
+scanned_there:
+  description: The libraries that it scans.
+  type: list
+  elements: str
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
 from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
-from ansible_collections.homelab.immich.plugins.module_utils.immich.guard_memory import shared_memory
+from ansible_collections.homelab.immich.plugins.module_utils.immich.guard_memory import scan_host, shared_memory
 
+# a folder that is not there has nothing to say
+NOWHERE = "/nonexistent"
 SPEC = {
     "configmap": {"type": "str", "default": "immich-guard-memory"},
     "namespace": {"type": "str", "default": "immich"},
     "kubeconfig": {"type": "path"},
-    "context": {"type": "str", "required": True},
+    "context": {"type": "str"},
+    "memory": {"type": "path"},
     "rehearsal": {"type": "bool", "default": False},
 }
 
@@ -66,11 +83,14 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     try:
-        memory = State("/", shared_memory(module.params, read_only=True))
+        if not (module.params["context"] or (module.params["memory"] and not module.params["configmap"])):
+            raise ImmichError("Give context, the context of the kubeconfig; or memory, with an empty configmap.")
+        memory = State(module.params["memory"] or NOWHERE, shared_memory(module.params, read_only=True))
         records, brake = memory.records(), memory.brake()
+        host, scanned = scan_host(module.params)
     except ImmichError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, records=records, brake=brake)
+    module.exit_json(changed=False, records=records, brake=brake, host=host, scanned_there=scanned)
 
 
 if __name__ == "__main__":

@@ -39,12 +39,18 @@ options:
         server. What one has braked, another knows of. It is made when it is missing.
     type: str
   view:
-    description: Who looks at the folders. V(server) needs a key with the permission C(all), or O(email) and O(password).
+    description:
+      - Who looks at the folders. V(server) needs a key with the permission C(all), or O(email) and O(password).
+      - V(zfs) is the same, and compares the files by what M(homelab.immich.zfs_changes) found on the NAS (O(plans)).
     type: str
-    choices: [server, mount]
+    choices: [server, mount, zfs]
     default: server
   folders:
     description: With O(view=mount), where a folder of the server is on the machine where the module runs, if not in the same place.
+    type: dict
+    default: {}
+  plans:
+    description: With O(view=zfs), what has changed, by library. RV(homelab.immich.zfs_changes#module:plans). One that is not in it is compared after the scan.
     type: dict
     default: {}
   sentinels:
@@ -144,6 +150,11 @@ libraries:
       description: Limits that were not compared before the scan.
       type: list
       elements: str
+scanned:
+  description: Names of the libraries that were scanned well, also when the task fails because of others.
+  type: list
+  elements: str
+  returned: always
 requests:
   description: How many requests were sent.
   type: int
@@ -170,8 +181,9 @@ SPEC: dict[str, Any] = {
     "only": {"type": "list", "elements": "str"},
     "memory": {"type": "path", "required": True},
     "configmap": {"type": "str"},
-    "view": {"type": "str", "choices": ["server", "mount"], "default": "server"},
+    "view": {"type": "str", "choices": ["server", "mount", "zfs"], "default": "server"},
     "folders": {"type": "dict", "default": {}},
+    "plans": {"type": "dict", "default": {}},
     "sentinels": {"type": "list", "elements": "str", "default": []},
     "media": {"type": "str"},
     "accept": {"type": "dict", "default": {}},
@@ -224,7 +236,7 @@ def logged_in(module: ImmichModule, api: Client) -> bool:
 
 def told(given: dict[str, Any]) -> tuple[Config, list[Limits]]:
     """Read the options: what holds for all libraries, and those to scan now with their limits."""
-    names = ("memory", "view", "folders", "accept", "brake", "timezone", "in_quiet_hours")
+    names = ("memory", "view", "folders", "plans", "accept", "brake", "timezone", "in_quiet_hours")
     try:
         config = Config(**{name: given[name] for name in names}, sentinels=tuple(given["sentinels"]), media=given["media"] or "")
         every = libraries(given["libraries"])
@@ -250,9 +262,10 @@ def main() -> None:
         except Busy as reason:
             raise ImmichError(f"Put off: {reason}.") from reason
     bad = [report["message"] for report in result.get("libraries", ()) if report["outcome"] not in GOOD]
+    scanned = [report["library"] for report in result.get("libraries", ()) if report["outcome"] == "scanned"]
     if bad:
-        module.exit(failed=True, msg="\n".join(bad), **result)
-    module.exit(**result)
+        module.exit(failed=True, msg="\n".join(bad), scanned=scanned, **result)
+    module.exit(scanned=scanned, **result)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ description:
   - Immich scans all external libraries by a timer of its own, and can watch their folders. By default this module switches both off.
   - Such a scan puts every photo in the trash that it does not find, and it does not notice that a NAS is not mounted.
     Let a guarded scan take its place.
-  - Two timers are an error. Where guards scan by the clock, Immich's own scan and watcher cannot be switched on. The CronJobs of O(namespace) are looked at
-    when O(context) or O(kubeconfig) is given.
+  - Two timers are an error. Where guards scan by the clock, Immich's own scan and watcher cannot be switched on. CronJobs of the guard beside
+    the systemd of a host are refused too. Both are looked for in O(namespace) when O(context) or O(kubeconfig) is given.
   - A server that takes its settings from a file (C(IMMICH_CONFIG_FILE)) refuses changes. That is an error only where there is something to change.
 options:
   enabled:
@@ -50,6 +50,17 @@ updated:
   elements: str
   returned: success
   sample: [library.scan.enabled]
+owner:
+  description:
+    - Who scans by the clock now. V(cluster) (CronJobs of the guard), V(host) (the systemd of a host), V(immich) (its own timer or watcher), or V(none).
+      Null where the cluster could not be asked.
+  type: str
+  returned: success
+guarded:
+  description: The libraries that guards scan by the clock.
+  type: list
+  elements: str
+  returned: success
 requests:
   description: How many requests were sent.
   type: int
@@ -70,13 +81,25 @@ def main() -> None:
         module.fail(f"cron {cron!r} has not the five fields of a cron expression; write minute, hour, day, month and weekday, such as 0 0 * * *.")
     scan = {"enabled": enabled} | ({} if cron is None else {"cronExpression": cron})
     with module.api() as api:
-        if (enabled or watch) and (guarded := guarded_libraries(module.params)):
+        try:
+            guards = guarded_libraries(module.params)
+        except ImmichError as error:
+            if enabled or watch:
+                raise
+            module.ansible.warn(f"{error} Immich's own scan is switched off all the same.")
+            guards = None
+        if guards and len(guards) > 1:
+            each = " and ".join(f"{who} ({', '.join(libraries)})" for who, libraries in guards.items())
+            raise ImmichError(f"Two guards scan by the clock: {each}. Set immich_scan_owner to the one that shall, and run site.yml: it takes the other away.")
+        guarded = [library for libraries in (guards or {}).values() for library in libraries]
+        if (enabled or watch) and guards:
             raise ImmichError(
                 f"Immich would scan by itself, and guards already scan {', '.join(guarded)} by the clock; with both, the scan that looks at nothing wins. "
                 "Leave enabled and watch false, or set immich_scan_owner to none and run site.yml first."
             )
         updated = settings.ensure(api, {"library": {"scan": scan, "watch": {"enabled": watch}}}, check_mode=module.check_mode, record=module.record)
-    module.exit(updated=updated)
+    owner = None if guards is None else ("cluster" if "CronJobs" in guards else "host") if guards else "immich" if enabled or watch else "none"
+    module.exit(updated=updated, owner=owner, guarded=guarded)
 
 
 if __name__ == "__main__":

@@ -154,10 +154,13 @@ class Checks:
         """Compare the files with the last good scan; return how many the scan may trash."""
         total = (report.before or {})["total"]
         accepted = self._config.accept.get(limits.name)
-        if not self._view.counts_files:
+        told = self._config.plans.get(limits.name) if self._config.view == "zfs" else None
+        if self._config.view == "zfs" and told is None:
+            report.notes.append("There is no snapshot of an earlier good scan to compare with; the next run has one.")
+        if not self._view.counts_files and told is None:
             report.unchecked = ["max_removed", *(name for name in ("min_files", "settle") if getattr(limits, name))]
             return max(allowed(limits.max_removed, total), total if accepted == total else 0)
-        found = self._walk(library)
+        found = self._walk(library) if told is None else Plan(**told)
         report.plan = found.shown()
         report.message = planned(found)
         gone = found.removed

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-VIEWS = ("server", "mount")
+VIEWS = ("server", "mount", "zfs")
 DEFAULT_MAX_REMOVED = "1%"
 
 
@@ -122,6 +122,8 @@ class Config:
     folders: Mapping[str, str] = field(default_factory=dict)
     # folders that are there only while the photos are, as the server sees them
     sentinels: tuple[str, ...] = ()
+    # with the view zfs: what the file system says has changed since the last good scan, by library
+    plans: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # with the view mount: where Immich keeps its own files, as the server sees it
     media: str = ""
     # the number of files that somebody accepted to lose, by library
@@ -133,7 +135,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.view not in VIEWS:
-            raise ConfigError(f"view is {self.view!r}; it is server (ask Immich) or mount (look at the folders from here).")
+            raise ConfigError(f"view is {self.view!r}; it is server (ask Immich), mount (look at the folders from here) or zfs (as server, and ask the NAS).")
         if not self.memory.startswith("/"):
             raise ConfigError(f"memory is {self.memory!r}; give the absolute path of a folder that the guard may write to.")
         for path in (*self.sentinels, *self.folders, *self.folders.values()):

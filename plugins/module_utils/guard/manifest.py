@@ -34,6 +34,8 @@ class Plan:
     removed: int = 0
     # of those that were removed: not seen because something could not be looked at
     unreadable: int = 0
+    # of those that were removed: there by another name, which only ZFS tells
+    renamed: int = 0
     sentinels_lost: list[str] = field(default_factory=list)
     # the folder that holds all that is removed
     removed_below: str = ""

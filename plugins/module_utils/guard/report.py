@@ -67,7 +67,8 @@ def planned(plan: Plan) -> str:
     """What a scan would do, in a few words."""
     if plan.known is None:
         return f"{counted(plan.found, 'file')} found; there is no list of an earlier scan to compare with, so only their number counts"
-    return f"{counted(plan.found, 'file')} found, {plan.added:,} new, {plan.removed:,} removed"
+    moved = f" ({plan.renamed:,} of both renamed or moved)" if plan.renamed else ""
+    return f"{counted(plan.found, 'file')} found, {plan.added:,} new, {plan.removed:,} removed{moved}"
 
 
 def removed(plan: Plan) -> str:
@@ -76,7 +77,12 @@ def removed(plan: Plan) -> str:
     sentences = [f"{where}, such as {plan.examples['removed'][0]}." if plan.examples["removed"] else f"{where}."]
     if plan.examples["unreadable"]:
         sentences.append(f"Not readable: {', '.join(plan.examples['unreadable'])}.")
-    if plan.added:
+    if plan.renamed:
+        known = counted(plan.renamed, "file was", "files were")
+        sentences.append(
+            f"{known} renamed or moved, such as {plan.examples['renamed'][0]}: to Immich that is a lost one and a new one, without album and faces."
+        )
+    elif plan.added:
         new = counted(plan.added, "file is", "files are")
         sentences.append(f"{new} new: to Immich a renamed or moved file is a lost one and a new one, without album and faces.")
     return " ".join(sentences)

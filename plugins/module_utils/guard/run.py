@@ -225,7 +225,7 @@ class Guard:
             return self._ended(report, "failed", f"Scan of {report.what} started, and the server did not go through its folders. {advice}")
         if failed > begun["failed"]:
             return self._ended(report, "failed", f"Scan of {report.what}: {counted(failed - begun['failed'], 'job')} failed. The server's log says why.")
-        self._remember(report, library, after, whole=report.plan is not None)
+        self._remember(report, library, after, whole=report.plan is not None and self._config.view == "mount")
         back = f", {report.returned:,} came back out of it" if report.returned else ""
         new = max(0, after["total"] - before["total"])
         message = f"Scan of {report.what} done: {counted(new, 'new asset')}, {report.trashed:,} into the trash{back}."

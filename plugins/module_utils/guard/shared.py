@@ -79,6 +79,10 @@ class ConfigMap:
         """Object and key."""
         return f"{name} of ConfigMap {self._namespace}/{self._name}"
 
+    def annotations(self) -> dict[str, str]:
+        """What whoever made the object has written on it."""
+        return dict(self._live("the annotations").get("metadata", {}).get("annotations") or {})
+
     def read(self, name: str) -> str | None:
         """Read one key."""
         self._seen[name] = self._live(name).get("data", {}).get(name)

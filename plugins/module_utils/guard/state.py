@@ -32,7 +32,9 @@ class Busy(Exception):
 class State:
     """The folder, and what is shared with other guards."""
 
-    def __init__(self, folder: str, shared: Store | None = None) -> None:
+    def __init__(self, folder: str, shared: Store | None = None, *, remembered: Mapping[str, Any] | None = None) -> None:
+        """`remembered` is what yet another memory knows of the brake; it goes into this one as soon as that is written."""
+        self._remembered = remembered
         self.folder = Path(folder)
         self._files = Files(self.folder)
         self._shared = shared or self._files
@@ -75,11 +77,13 @@ class State:
     def brake(self) -> dict[str, Any] | None:
         """What the brake changed; None while it is not set. One that was set before there was a shared memory is still in the folder, and counts."""
         shared = _brake_of(self._shared)
-        return shared if self._shared is self._files else both(_brake_of(self._files), shared)
+        known = shared if self._shared is self._files else both(_brake_of(self._files), shared)
+        return both(known, self._remembered)
 
     def set_brake(self, facts: Mapping[str, Any] | None) -> None:
         """Remember what the brake changes, or that it is released."""
         self._shared.write("brake.json", None if facts is None else json.dumps(facts, indent=2))
+        self._remembered = None
         if self._shared is not self._files:
             self._files.write("brake.json", None)
 

@@ -34,7 +34,7 @@ class View(Protocol):
 
 def view_of(config: Config, api: Client) -> View:
     """The view that was chosen."""
-    return ServerView(api) if config.view == "server" else MountView(config.folders)
+    return MountView(config.folders) if config.view == "mount" else ServerView(api)
 
 
 class ServerView:

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from ..guard.shared import FIELD_MANAGER, ConfigMap
 from .errors import ImmichError, Unreachable
+
+# of the ConfigMap: the host whose systemd scans by the clock, and what it scans
+SCAN_HOST, SCANNED_THERE = "homelab.immich/scan-host", "homelab.immich/scanned-there"
 
 
 def shared_memory(given: Mapping[str, Any], *, read_only: bool) -> ConfigMap | None:
@@ -32,10 +36,10 @@ def shared_memory(given: Mapping[str, Any], *, read_only: bool) -> ConfigMap | N
     return ConfigMap(call, namespace, name)
 
 
-def guarded_libraries(given: Mapping[str, Any]) -> list[str]:
-    """The libraries that CronJobs of the instance scan; none where no way to its cluster is given."""
+def guarded_libraries(given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The libraries that guards of the instance scan by the clock, by who starts them: CronJobs, a host. None where no way to its cluster is given."""
     if not (given["context"] or given["kubeconfig"]):
-        return []
+        return {}
     from ..kubernetes import client
 
     instance = str(given["service"]).removesuffix("-server")
@@ -46,7 +50,16 @@ def guarded_libraries(given: Mapping[str, Any]) -> list[str]:
         raise ImmichError(f"Could not see whether guards scan by the clock: {str(error).rstrip('.')}.") from error
     # one without a library only watches
     named = ((job["metadata"].get("annotations") or {}).get("homelab.immich/library") for job in found)
-    return sorted(name for name in named if name)
+    jobs = sorted(name for name in named if name)
+    host, there = scan_host(given | {"configmap": f"{instance}-guard-memory"})
+    return ({"CronJobs": jobs} if jobs else {}) | ({f"host {host}": there} if host else {})
+
+
+def scan_host(given: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The host of the inventory that scans by the clock, and the libraries that it scans; nothing where there is none."""
+    memory = shared_memory(given, read_only=True)
+    written = memory.annotations() if memory else {}
+    return written.get(SCAN_HOST, ""), json.loads(written.get(SCANNED_THERE, "[]"))
 
 
 def _cluster(given: Mapping[str, Any], what: str, read_only: bool) -> Any:

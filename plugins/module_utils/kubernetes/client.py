@@ -124,6 +124,11 @@ class Client:
             if error.status != 404:
                 raise
 
+    def log(self, namespace: str, pod: str, container: str) -> str:
+        """What a container has printed until now."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        return self.request("GET", path, query={"container": container}, accept="*/*", plain=True)["text"]
+
     # ---- discovery
 
     def resource(self, api_version: str, kind: str) -> Resource | None:
@@ -154,8 +159,9 @@ class Client:
         content_type: str = "application/json",
         dry_run: bool = False,
         accept: str = "application/json",
+        plain: bool = False,
     ) -> Object:
-        """One request. What is busy is asked again; what is refused is an ApiError."""
+        """One request. What is busy is asked again; what is refused is an ApiError. A `plain` answer is no JSON, and is returned as C(text)."""
         if self._read_only and method != "GET" and not dry_run:
             raise RuntimeError(f"check mode must not send {method} {path}")
         query = {key: value for key, value in (query or {}).items() if value}
@@ -174,7 +180,7 @@ class Client:
             detail = getattr(reason, "verify_message", "") or getattr(reason, "strerror", "") or str(reason) or type(reason).__name__
             raise Unreachable(f"The Kubernetes API server {self._server} does not answer: {detail}. Check {ADVICE}.") from None
         self.requests += 1 + len(answer.retries.history)
-        result = self._answer(answer.status, answer.data)
+        result = {"text": answer.data.decode(errors="replace")} if plain and answer.status == 200 else self._answer(answer.status, answer.data)
         self.writes += method != "GET" and not dry_run
         return result
 

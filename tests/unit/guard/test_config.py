@@ -99,7 +99,7 @@ def test_an_entry_of_the_inventory_is_read_as_it_is() -> None:
     ("given", "says"),
     [
         ({"memory": "x"}, "give the absolute path of a folder"),
-        ({"view": "both"}, "it is server .ask Immich. or mount"),
+        ({"view": "both"}, "it is server .ask Immich., mount"),
         ({"sentinels": ("photos",)}, "'photos' in sentinels or folders is not absolute"),
         ({"accept": {"A": "many"}}, "write the number that the refusal named"),
         ({"accept": {"A": True}}, "write the number that the refusal named"),

@@ -222,3 +222,10 @@ def test_metrics_are_pushed_under_the_name_of_the_instance(render: Render) -> No
 def test_quiet_hours_go_to_the_guard(render: Render) -> None:
     told = config(render("schedules", immich_libraries=[library(scan={"schedule": "0 * * * *", "quiet_hours": ["22:00-07:00"]})]))
     assert libraries(told["libraries"])[0].quiet_hours and told["timezone"] == "Europe/Amsterdam"
+
+
+def test_with_a_host_that_scans_the_cluster_knows_which(render: Render) -> None:
+    [memory] = render("schedules", immich_scan_owner="host", immich_scan_host="attic", immich_libraries=[library(), library(name="Other", scan={})])
+    annotations = memory["metadata"]["annotations"]
+    assert annotations == {"homelab.immich/scan-host": "attic", "homelab.immich/scanned-there": '["NAS photos"]'}
+    assert "annotations" not in render("schedules").one("ConfigMap", "immich-guard-memory")["metadata"]

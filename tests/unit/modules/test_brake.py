@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
 from ansible_collections.homelab.immich.plugins.module_utils.immich.settings import flat
 
 
@@ -220,3 +221,25 @@ def test_a_server_that_was_braked_and_then_stopped_is_released_whole(immich: Any
     assert immich.run("brake", state="stopped", **options).changed
     assert immich.run("brake", state="released", **options).changed and values(immich) == before
     assert cluster.memory and "brake.json" not in cluster.memory["data"]
+
+
+def test_a_brake_that_another_memory_remembers_is_taken_over_and_released(immich: Any, memory: str, tmp_path: Path) -> None:
+    """As when CronJobs take over from a host, or a host from CronJobs."""
+    before, host = values(immich), State(str(tmp_path / "host"))
+    immich.run("brake", memory=str(host.folder))
+    told, held = host.brake(), values(immich)
+    requests = len(immich.server.requests)
+    would = immich.run("brake", memory=memory, state="remembered", remembered=told, check=True)
+    assert would.changed and not Path(memory).exists()
+    moved = immich.run("brake", memory=memory, state="remembered", remembered=told)
+    assert moved.changed and State(memory).brake() == told and values(immich) == held and len(immich.server.requests) == requests
+    assert not immich.run("brake", memory=memory, state="remembered", remembered=told).changed
+    assert not immich.run("brake", memory=memory, remembered=told).changed  # it is set, and is known to be
+    assert immich.run("brake", memory=memory, state="released").changed and values(immich) == before
+
+
+def test_a_release_knows_what_another_memory_remembers(immich: Any, memory: str, tmp_path: Path) -> None:
+    before, other = values(immich), State(str(tmp_path / "other"))
+    immich.run("brake", memory=str(other.folder))
+    released = immich.run("brake", memory=memory, state="released", remembered=other.brake())
+    assert released.changed and released["left_alone"] == [] and values(immich) == before

@@ -45,12 +45,14 @@ def test_a_cron_that_has_not_five_fields_is_refused(immich: Any, cron: str) -> N
 def cluster(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """Options that lead to a cluster in which a CronJob scans the library NAS photos; `jobs` is what it has."""
     jobs = [{"metadata": {"name": "immich-scan-nas-photos", "annotations": {"homelab.immich/library": "NAS photos"}}}]
-    asked = []
+    asked: list[str] = []
+    annotations: dict[str, str] = {}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(unquote(self.path))
-            content = json.dumps({"kind": "CronJobList", "items": jobs}).encode()
+            found = {"kind": "CronJobList", "items": jobs} if "cronjobs" in self.path else {"kind": "ConfigMap", "metadata": {"annotations": annotations}}
+            content = json.dumps(found).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(content)))
             self.end_headers()
@@ -64,7 +66,7 @@ def cluster(tmp_path: Path) -> Iterator[dict[str, Any]]:
     address = f"http://127.0.0.1:{server.server_address[1]}"
     entries = {"clusters": [{"name": "c", "cluster": {"server": address}}], "contexts": [{"name": "homelab", "context": {"cluster": "c"}}]}
     (tmp_path / "kubeconfig").write_text(json.dumps(entries))
-    yield {"options": {"kubeconfig": str(tmp_path / "kubeconfig"), "context": "homelab"}, "jobs": jobs, "asked": asked}
+    yield {"options": {"kubeconfig": str(tmp_path / "kubeconfig"), "context": "homelab"}, "jobs": jobs, "annotations": annotations, "asked": asked}
     server.shutdown()
     server.server_close()
 
@@ -79,5 +81,27 @@ def test_two_timers_at_once_are_an_error(immich: Any, cluster: dict[str, Any], w
     assert not immich.run("scan_schedule", **wanted, **cluster["options"]).failed
 
 
-def test_switching_it_off_asks_no_cluster(immich: Any, cluster: dict[str, Any]) -> None:
-    assert immich.run("scan_schedule", **cluster["options"]).changed and cluster["asked"] == []
+@pytest.mark.parametrize(("jobs", "host", "owner"), [(1, "", "cluster"), (0, "tank", "host"), (0, "", "none")])
+def test_who_scans_by_the_clock_is_told(immich: Any, cluster: dict[str, Any], jobs: int, host: str, owner: str) -> None:
+    del cluster["jobs"][jobs:]
+    cluster["annotations"].update({"homelab.immich/scan-host": host, "homelab.immich/scanned-there": '["NAS photos"]'} if host else {})
+    result = immich.run("scan_schedule", **cluster["options"])
+    assert (result["owner"], result["guarded"]) == (owner, [] if owner == "none" else ["NAS photos"])
+
+
+def test_two_guards_at_once_are_an_error(immich: Any, cluster: dict[str, Any]) -> None:
+    cluster["annotations"].update({"homelab.immich/scan-host": "tank", "homelab.immich/scanned-there": '["NAS photos"]'})
+    refused = immich.run("scan_schedule", **cluster["options"])
+    assert "Two guards scan by the clock: CronJobs (NAS photos) and host tank (NAS photos)." in refused.message and not immich.server.mutations
+
+
+def test_a_host_that_scans_by_the_clock_counts_as_a_guard(immich: Any, cluster: dict[str, Any]) -> None:
+    cluster["jobs"].clear()
+    cluster["annotations"].update({"homelab.immich/scan-host": "tank", "homelab.immich/scanned-there": '["NAS photos"]'})
+    assert "guards already scan NAS photos by the clock" in immich.run("scan_schedule", enabled=True, **cluster["options"]).message
+
+
+def test_switching_it_off_needs_no_cluster(immich: Any, tmp_path: Path) -> None:
+    (tmp_path / "kubeconfig").write_text("{}")
+    result = immich.run("scan_schedule", kubeconfig=str(tmp_path / "kubeconfig"), context="homelab")
+    assert result.changed and result["owner"] is None

@@ -108,3 +108,22 @@ def test_a_pushgateway_that_is_no_address(homelab: Homelab) -> None:
     assert homelab.errors() == [
         "immich_guard_pushgateway is pushgateway:9091. Write its address without the job, such as http://pushgateway.monitoring.svc:9091."
     ]
+
+
+def test_an_owner_without_its_host(homelab: Homelab) -> None:
+    homelab.photos["immich_scan_owner"] = "host"
+    assert homelab.errors() == [
+        "immich_scan_owner is host, and immich_scan_host is not set. Name the host of the inventory whose systemd starts the scans, such as the NAS."
+    ]
+    homelab.photos["immich_scan_host"] = "tank"
+    assert homelab.errors() == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "never"),
+    [("0 3 * * *", True), ("0 */6 * * *", False), ("*/30 22,23 * * *", True), ("@daily", True), ("0 7 * * *", False)],
+)
+def test_a_schedule_that_comes_in_quiet_hours_alone(homelab: Homelab, schedule: str, never: bool) -> None:
+    homelab.library["scan"] |= {"schedule": schedule, "quiet_hours": "22:00-07:00"}
+    expected = f'scan.schedule is "{schedule}", which comes in its quiet hours alone, so that it is never scanned. Change one of both.'
+    assert homelab.errors() == ([f"immich_libraries[0] (NAS photos): {expected}"] if never else [])

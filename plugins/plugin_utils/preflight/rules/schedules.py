@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError
+from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError, quiet
 from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Webhook
 from ansible_collections.homelab.immich.plugins.plugin_utils import cron
+from ansible_collections.homelab.immich.plugins.plugin_utils.calendar_events import minutes_of_day
 from ansible_collections.homelab.immich.plugins.plugin_utils.schedules import EXCLUSIVE
 
 from ..model import Inventory, Problem
@@ -28,6 +30,35 @@ def scans(inventory: Inventory) -> Iterator[Problem]:
             schedule = (library.get("scan") or {}).get("schedule")
             if schedule is not None and (wrong := cron_problem(str(schedule), 5, KUBERNETES_NAMES)):
                 yield library.problem(f'scan.schedule is "{schedule}": {wrong}', "scan", "schedule")
+
+
+def scan_hosts(inventory: Inventory) -> Iterator[Problem]:
+    """The host whose systemd starts the scans."""
+    for host in inventory.instances:
+        if host.get("immich_scan_owner") == "host" and not host.get("immich_scan_host") and host.sound("immich_scan_host"):
+            text = "immich_scan_owner is host, and immich_scan_host is not set. Name the host of the inventory whose systemd starts the scans, such as the NAS."
+            yield Problem(host.name, text, ("immich_scan_owner",))
+
+
+def loud_hours(inventory: Inventory) -> Iterator[Problem]:
+    """A schedule that comes in quiet hours alone is never kept."""
+    for host in inventory.instances:
+        for library in host.list("immich_libraries"):
+            scan = library.get("scan") or {}
+            schedule = str(scan.get("schedule") or "")
+            if not schedule or cron_problem(schedule, 5, KUBERNETES_NAMES):
+                continue
+            try:
+                hours = quiet("scan.quiet_hours", scan.get("quiet_hours"))
+            except ConfigError:
+                continue  # told by the rules of the libraries
+            times = [datetime.time(*divmod(minute, 60)) for minute in minutes_of_day(schedule)]
+            if hours and all(any(span.covers(time) for span in hours) for time in times):
+                yield library.problem(
+                    f"scan.schedule is \"{schedule}\", which comes in its quiet hours alone, so that it is never scanned. Change one of both.",
+                    "scan",
+                    "schedule",
+                )
 
 
 def scans_can_look(inventory: Inventory) -> Iterator[Problem]:
@@ -120,4 +151,4 @@ def _words(count: int) -> str:
     return {5: "five", 6: "six"}[count]
 
 
-RULES = (scans, scans_can_look, webhooks, pushgateways, backups, snapshots)
+RULES = (scans, scan_hosts, loud_hours, scans_can_look, webhooks, pushgateways, backups, snapshots)
