@@ -178,6 +178,27 @@ def test_a_cronjob_scans_and_brakes_and_a_person_releases(homelab, photos, in_po
     assert "The brake is not set." in homelab.play(playbook="playbooks/scan_status.yml").output
 
 
+def test_a_server_whose_settings_are_in_a_file_is_braked_all_the_same(homelab):
+    def cleanup() -> bool:
+        return immich(homelab, "/system-config")["nightlyTasks"]["databaseCleanup"]
+
+    file = ("-e", "immich_settings_owner=file")
+    homelab.play(*file)
+    assert immich(homelab, "/server/features")["configFile"] is True and cleanup() is True
+    assert immich(homelab, "/system-config")["library"]["scan"]["enabled"] is False
+    assert homelab.play(*file, playbook="playbooks/brake.yml").total("changed") == 1 and cleanup() is False
+    assert homelab.play(*file).total("changed") == 0 and cleanup() is False  # site.yml does not undo it
+    assert homelab.play(*file, "-e", "immich_brake=released", playbook="playbooks/brake.yml").total("changed") == 1 and cleanup() is True
+
+    stopped = homelab.play("-e", "immich_brake=stopped", playbook="playbooks/brake.yml")
+    assert stopped.total("changed") == 1
+    refused = " ".join(homelab.play(check=False).output.split())
+    assert "Deployment immich/immich-server was stopped by playbooks/brake.yml" in refused
+    homelab.play("-e", "immich_brake=released", playbook="playbooks/brake.yml")
+    homelab.play()
+    assert immich(homelab, "/server/features")["configFile"] is False
+
+
 def call(homelab: Homelab, method: str, path: str) -> None:
     """Ask for something as the administrator does in the web page."""
     base = f"{homelab.state['immich']}/api/v1/namespaces/immich/services/immich-server:2283/proxy/api"
