@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,3 +214,36 @@ def test_an_external_server_renders_nothing_and_is_where_immich_connects(render:
     env = objects.env("immich-server")
     assert (env["DB_HOSTNAME"], env["DB_PORT"], env["DB_SSL_MODE"]) == ("pg.home.net", "5433", "require")
     assert "DB_SSL_MODE" not in render("workloads").env("immich-server")
+
+
+@pytest.fixture
+def rclone(tmp_path: Path, render: Render) -> Callable[..., tuple[int, list[str]]]:
+    """Run what the job of a mirror runs, with a program in place of rclone that says what it is told to: how it ended, and how it was called."""
+    program, calls = tmp_path / "rclone", tmp_path / "calls"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {calls}\ncase "$1" in lsf) printf "$FILES" ;; check) exit "$DIFFERENT" ;; esac\n')
+    program.chmod(0o755)
+
+    def run(files: str, different: int = 0, **mirror: Any) -> tuple[int, list[str]]:
+        (container,) = pod(render, **mirror)["containers"]
+        script = container["command"][2].replace("/tmp/files", str(tmp_path / "files"))
+        env = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+        env |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "FILES": files, "DIFFERENT": str(different)}
+        ended = subprocess.run([*container["command"][:2], script], env=env, capture_output=True, check=False).returncode
+        return ended, [line.split()[0] for line in calls.read_text().splitlines()]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("files", "different", "mirror", "ended", "calls"),
+    [
+        ("wals/1\n", 0, {}, 0, ["lsf", "copy", "check"]),
+        ("wals/1\n", 0, {"delete": True}, 0, ["lsf", "copy", "check", "sync"]),
+        ("", 0, {"delete": True}, 1, ["lsf"]),  # nothing is archived: no success, and nothing is deleted
+        ("wals/1\n", 1, {"delete": True}, 1, ["lsf", "copy", "check"]),
+    ],
+)
+def test_a_copy_is_compared_and_deletes_nothing_unless_told_to(
+    rclone: Callable[..., Any], files: str, different: int, mirror: dict[str, Any], ended: int, calls: list[str]
+) -> None:
+    assert rclone(files, different, **mirror) == (ended, calls)
