@@ -15,9 +15,12 @@ from ansible_collections.homelab.immich.rehearsal import state
 # What the summary reads; nothing else is templated, and no secret is among them.
 SHOWN = (
     "immich_admin_email",
+    "immich_database_admin_user",
+    "immich_database_host",
     "immich_database_instances",
     "immich_database_postgres",
     "immich_database_privileges",
+    "immich_database_provider",
     "immich_database_vectorchord",
     "immich_ingress",
     "immich_libraries",

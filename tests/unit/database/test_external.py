@@ -83,7 +83,7 @@ def role(server: Server, tmp_path: Path, checkout: Path) -> Any:
         }
         (tmp_path / "variables.json").write_text(json.dumps(variables))
         command = [Path(sys.executable).parent / "ansible-playbook", "-vvv", "--diff", "-e", f"@{tmp_path}/variables.json", play, *arguments]
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_PIPELINING": "1"}
         result = subprocess.run(command, capture_output=True, text=True, cwd=checkout, env=environment, timeout=180, check=False)
         text = result.stdout + result.stderr
         assert PASSWORD not in text and SECRET not in text
