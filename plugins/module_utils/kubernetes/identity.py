@@ -370,11 +370,14 @@ def running_versions(wanted: Wanted, found: Found) -> dict[str, str]:
     status = (database or {}).get("status") or {}
     image = ((database or {}).get("spec") or {}).get("imageName") or status.get("image") or ""
     match = re.match(r"v?(\d+(?:\.\d+)*)(?:-v?(\d+(?:\.\d+)+))?", _tag(image))
+    extensions = ((database or {}).get("spec", {}).get("postgresql") or {}).get("extensions") or []
+    beside = next((_tag((item.get("image") or {}).get("reference", "")) for item in extensions if item.get("name") == "vchord"), "")
+    extension = re.match(r"(?:pg\d+-)?v?(\d+(?:\.\d+)+)", beside)
     return {
         # an image may not say, a server may be gone; what was set up once has a database of the version that is noted
         "immich": immich if _numbers(immich) else found.data().get("version", "") if initialized(wanted, found) else "",
         "postgres": match[1] if match else str((status.get("pgDataImageInfo") or {}).get("majorVersion") or ""),
-        "vectorchord": (match[2] or "") if match else "",
+        "vectorchord": extension[1] if extension else (match[2] or "") if match else "",
     }
 
 

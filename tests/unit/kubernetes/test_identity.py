@@ -539,6 +539,13 @@ def test_archiving_that_is_off_is_said(state, text):
     assert [text in line for line in said] == ([True] if text else [])
 
 
+def test_vectorchord_beside_postgresql_is_not_upgraded_unseen():
+    live = database("ghcr.io/cloudnative-pg/postgresql:18.4-standard-trixie")
+    live["spec"]["postgresql"] = {"extensions": [{"name": "vchord", "image": {"reference": "ghcr.io/tensorchord/vchord-scratch:pg18-v1.0.0"}}]}
+    [problem] = identity.problems(wanted(postgres="18.4"), running(clusters=[live]))
+    assert problem.startswith("VectorChord 1.0.0 runs") and "is 1.1.1" in problem
+
+
 def test_a_cluster_that_cannot_mount_images():
     [problem] = identity.problems(wanted(extension_image=True), found(kubernetes=(1, 32)))
     assert "this cluster is Kubernetes 1.32, which mounts no images" in problem

@@ -63,6 +63,18 @@ def test_every_way_to_use_a_secret_counts(spec):
     assert secrets_of(deployment("web", containers=[{"env": [{"name": "db", "valueFrom": {"configMapKeyRef": {"name": "db", "key": "x"}}}]}])) == set()
 
 
+def test_what_uses_a_copy_that_follows_its_original_is_restarted():
+    step = made("db", action="change")
+    step.desired["metadata"]["annotations"] = {"homelab.immich/copy-of": "databases/db"}
+    step.after = {"metadata": {"labels": {"a": "b"}}}
+    assert restart(Cluster(user("server", "db")), [step], "photos", False) == ([], [])  # the same values
+    step.after = {"data": {"password": "(hidden, another value)"}}
+    cluster = Cluster(user("server", "db"), user("other", "cache"))
+    steps, why = restart(cluster, [step], "photos", False)
+    assert cluster.patched == ["server"] and [item.action for item in steps] == ["restart"]
+    assert why == ["Secret immich/db: with the values of its original again; Deployment immich/server, which used the old ones, restart."]
+
+
 def test_what_uses_a_secret_that_is_made_anew_is_restarted_and_said():
     cluster = Cluster(user("server", "db", "cache"), user("valkey", "cache"), user("learning"), user("far", "db", namespace="x"))
     steps, why = restart(cluster, [made("db"), made("cache"), made("unused")], "photos", check_mode=False)

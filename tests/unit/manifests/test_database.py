@@ -30,6 +30,11 @@ def test_the_image_of_the_versions_or_one_of_your_own(render: Render) -> None:
     assert cluster(render, immich_database_image="r.example.net/pg:17@sha256:0")["imageName"] == "r.example.net/pg:17@sha256:0"
 
 
+def test_how_a_cluster_was_made_is_never_changed(render: Render) -> None:
+    live = render("database").one("Cluster", "immich-db")
+    assert live["metadata"]["annotations"] == {"homelab.immich/initial": "spec.bootstrap"}
+
+
 def test_a_catalog_says_which_image_a_major_version_has(render: Render) -> None:
     spec = cluster(render, immich_database_image_catalog={"kind": "ImageCatalog", "name": "vchord"})
     assert spec["imageCatalogRef"] == {"apiGroup": "postgresql.cnpg.io", "kind": "ImageCatalog", "name": "vchord", "major": 17}

@@ -67,6 +67,15 @@ def test_what_is_fine(homelab: Homelab, changes: dict[str, Any]) -> None:
             {"immich_database_host": "pg.home.net"},
             "immich_database_host is for immich_database_provider: external, and it is cnpg. Remove it, or choose external.",
         ),
+        (
+            {"immich_database_image": "r.net/pg:17.10-1.0.0"},
+            "immich_database_image is r.net/pg:17.10-1.0.0, by its tag with VectorChord 1.0.0, and immich_database_vectorchord is 1.1.1. Make them the same.",
+        ),
+        ({"immich_database_name": "postgres"}, "immich_database_name is postgres, a database of PostgreSQL's own"),
+        (
+            {"immich_database_privileges": "least", "immich_database_vectorchord": "1.1"},
+            "immich_database_vectorchord is 1.1, and with immich_database_privileges: least the extension is updated to exactly that.",
+        ),
         ({"immich_database_backup": BACKUP | {"destination": "/mnt/backups"}}, "immich_database_backup.destination is /mnt/backups. Write s3:// with a bucket"),
         ({"immich_database_backup": BACKUP | {"endpoint": "s3.home.net"}}, "immich_database_backup.endpoint is s3.home.net. Write it with https:// or http://"),
         (

@@ -45,9 +45,27 @@ def image(inventory: Inventory) -> Iterator[Problem]:
             text = (
                 f"whose tag does not begin with {major}, the major version of immich_database_postgres ({postgres}); the operator reads the version from there."
             )
+        elif (says := re.match(r"\d+(?:\.\d+)*-v?(\d+\.\d+\.\d+)", tag)) and host.get("immich_database_vectorchord", says[1]) != says[1]:
+            text = f"by its tag with VectorChord {says[1]}, and immich_database_vectorchord is {host.get('immich_database_vectorchord')}. Make them the same."
         else:
             continue
         yield Problem(host.name, f"immich_database_image is {wanted}, {text}", ("immich_database_image",))
+
+
+def names(inventory: Inventory) -> Iterator[Problem]:
+    """A database of Immich's own, and a version that somebody can be told to update to."""
+    for host in inventory.instances:
+        if (name := str(host.get("immich_database_name", ""))) in ("postgres", "template0", "template1"):
+            text = f"immich_database_name is {name}, a database of PostgreSQL's own, which the operator does not manage. Use another, such as immich."
+            yield Problem(host.name, text, ("immich_database_name",))
+        wanted = str(host.get("immich_database_vectorchord", ""))
+        if host.get("immich_database_privileges") == "least" and re.fullmatch(r"\d+(\.\d+)?", wanted):
+            yield Problem(
+                host.name,
+                f"immich_database_vectorchord is {wanted}, and with immich_database_privileges: least the extension is updated to exactly that. "
+                "Write all three numbers, such as 1.1.1.",
+                ("immich_database_vectorchord",),
+            )
 
 
 _EXTERNAL = ("host", "port", "ssl_mode", "admin_user", "admin_password")
@@ -277,4 +295,4 @@ def _loses_login(change: Any) -> bool:
     return isinstance(change, list) and any(_loses_login(entry) for entry in change)
 
 
-RULES = (not_on_a_share, image, image_choice, provider, external, backup, archives_apart, recovery, patches)
+RULES = (not_on_a_share, image, names, image_choice, provider, external, backup, archives_apart, recovery, patches)
