@@ -13,19 +13,40 @@ from .objects import FAIL, is_ready
 
 KINDS = {"Pod": "/api/v1/pods"}
 CONFIG_ERROR = "CreateContainerConfigError"
+ATTACH_ERROR = "Multi-Attach error"
 
 
 async def reconcile(_home: Path, cluster: Cluster) -> None:
-    """The kubelet: a pod whose configuration is not there does not start until it is; its Stage says so."""
+    """A pod whose configuration is not there, or whose volume is attached elsewhere, does not start until that changes; its Stage says so."""
     for pod in cluster.all("Pod"):
         if "deletionTimestamp" in pod["metadata"] or is_ready(pod):
             continue
-        problem = next(_missing_configuration(cluster, pod), None)
         said = pod["metadata"].get("annotations", {}).get(FAIL)
-        wanted = problem and f"{CONFIG_ERROR}: {problem}"
-        if said != wanted and (said is None or said.startswith(CONFIG_ERROR)):
+        wanted = next(_attached_elsewhere(cluster, pod), None) or next(_missing_configuration(cluster, pod), None)
+        if said != wanted and (said is None or said.startswith((CONFIG_ERROR, ATTACH_ERROR))):
             path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
             await cluster.patch(path, {"metadata": {"annotations": {FAIL: wanted}}})
+
+
+def _attached_elsewhere(cluster: Cluster, pod: dict) -> Iterator[str]:
+    """Each claim of one node at a time that an earlier pod has on another node."""
+    namespace, node = pod["metadata"]["namespace"], pod["spec"].get("nodeName")
+    for claim in _claims(pod) if node else ():
+        live = cluster.get("PersistentVolumeClaim", namespace, claim)
+        if live is None or not all(mode.startswith("ReadWriteOnce") for mode in live["spec"]["accessModes"]):
+            continue
+        for other in cluster.all("Pod", namespace):
+            elsewhere = other["spec"].get("nodeName") not in (None, node) and other.get("status", {}).get("phase") in ("Pending", "Running")
+            if elsewhere and claim in _claims(other) and _age(other) < _age(pod):
+                yield f"{ATTACH_ERROR} for claim {claim}: it is used by pod {other['metadata']['name']} on another node"
+
+
+def _claims(pod: dict) -> list[str]:
+    return [volume["persistentVolumeClaim"]["claimName"] for volume in pod["spec"].get("volumes", []) if "persistentVolumeClaim" in volume]
+
+
+def _age(pod: dict) -> tuple[str, str]:
+    return pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]
 
 
 def _missing_configuration(cluster: Cluster, pod: dict) -> Iterator[str]:
@@ -45,6 +66,6 @@ def _missing_configuration(cluster: Cluster, pod: dict) -> Iterator[str]:
             if reference.get("optional"):
                 continue
             if live is None:
-                yield f'{kind.lower()} "{name}" not found'
+                yield f'{CONFIG_ERROR}: {kind.lower()} "{name}" not found'
             else:
-                yield from (f"couldn't find key {key} in {kind} {name}" for key in keys if key and key not in (live.get("data") or {}))
+                yield from (f"{CONFIG_ERROR}: couldn't find key {key} in {kind} {name}" for key in keys if key and key not in (live.get("data") or {}))

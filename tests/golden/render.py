@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,9 @@ def render(inventory: str) -> dict[str, str]:
 
 def main() -> None:
     """Write all golden files, and remove those that nothing renders to any more."""
-    for inventory in INVENTORIES:
-        wanted = render(inventory)
+    with ThreadPoolExecutor(2) as pool:
+        rendered = list(pool.map(render, INVENTORIES))
+    for inventory, wanted in zip(INVENTORIES, rendered, strict=True):
         for path in (GOLDEN / inventory).rglob("*.yaml"):
             if str(path.relative_to(GOLDEN)) not in wanted:
                 path.unlink()

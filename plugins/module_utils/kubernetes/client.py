@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 FIELD_MANAGER = "homelab.immich"
+# An unknown or doubled field is an error, in custom resources and in what a patch of a user adds, too.
+WRITTEN = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
 ADVICE = "that it runs, that this machine reaches it, and that immich_context and immich_kubeconfig mean this cluster"
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 Object = dict[str, Any]
@@ -95,17 +97,17 @@ class Client:
     def apply(self, resource: Resource, desired: Object, dry_run: bool) -> Object:
         """Server-side apply; what others hold of it is taken."""
         meta = desired["metadata"]
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = WRITTEN | {"force": "true"}
         return self.request("PATCH", resource.path(meta.get("namespace", ""), meta["name"]), desired, query, "application/apply-patch+yaml", dry_run)
 
     def create(self, resource: Resource, desired: Object, dry_run: bool = False) -> Object:
         """Create; an object of that name is an error."""
-        return self.request("POST", resource.path(desired["metadata"].get("namespace", "")), desired, {"fieldManager": FIELD_MANAGER}, dry_run=dry_run)
+        return self.request("POST", resource.path(desired["metadata"].get("namespace", "")), desired, WRITTEN, dry_run=dry_run)
 
     def replace(self, resource: Resource, desired: Object, dry_run: bool = False) -> Object:
         """Replace the whole object; its resourceVersion must be the live one."""
         meta = desired["metadata"]
-        return self.request("PUT", resource.path(meta.get("namespace", ""), meta["name"]), desired, {"fieldManager": FIELD_MANAGER}, dry_run=dry_run)
+        return self.request("PUT", resource.path(meta.get("namespace", ""), meta["name"]), desired, WRITTEN, dry_run=dry_run)
 
     def json_patch(self, resource: Resource, live: Object, operations: list[Object]) -> Object:
         """A JSON patch of exactly the object that was read."""
