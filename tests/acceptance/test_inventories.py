@@ -32,6 +32,7 @@ class Case:
     gone: Things
     limit: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()  # what preflight has to say about it
+    sessions: bool = False  # before 1.136 a key can not be asked what it may, only a session: every run logs in, and out again
     pending: dict[str, str] = field(default_factory=dict)  # pods that no node can take, and why
 
     @property
@@ -54,13 +55,33 @@ def without(host: str, *names: str) -> Callable[[dict[str, Any]], None]:
     return remove
 
 
+WAY_IN = {("Ingress", "immich-server")}
+GUARD = {
+    ("CronJob", "immich-scan-*"),
+    ("ConfigMap", "immich-guard"),
+    ("NetworkPolicy", "immich-guard"),
+    ("Role", "immich-guard"),
+    ("RoleBinding", "immich-guard"),
+}
 CASES = (
-    Case("nixos-argocd", ("photos",), without("photos", "immich_ingress"), {("Ingress", "immich-server")}, warnings=("ingress-nginx: it was retired",)),
-    Case("truenas-external-library", ("photos",), without("photos", "immich_libraries"), {("CronJob", "immich-scan-all-photos-*")}),
-    Case("flux-dragonfly-smb", ("photos",), without("photos", "immich_libraries"), {("CronJob", "immich-scan-pictures-*")}),
-    Case("synology-amd-gpu", ("prod", "stage"), without("prod", "immich_ingress"), {("Ingress", "immich-server")}),
-    Case("truenas-flux-hpa", ("production",), without("production", "immich_ingress"), {("Ingress", "immich-server")}, limit=("tank", "production")),
-    Case("truenas-flux-hpa", ("staging",), without("staging", "immich_ingress"), {("Ingress", "immich-server")}, limit=("tank", "staging")),
+    Case(
+        "nixos-argocd",
+        ("photos",),
+        without("photos", "immich_ingress", "immich_dashboard"),
+        WAY_IN,
+        warnings=("ingress-nginx: it was retired",),
+    ),
+    Case("truenas-external-library", ("photos",), without("photos", "immich_libraries"), GUARD),
+    Case("flux-dragonfly-smb", ("photos",), without("photos", "immich_ingress", "immich_dashboard"), {("HTTPRoute", "immich-server*")}, sessions=True),
+    Case("synology-amd-gpu", ("prod", "stage"), without("prod", "immich_ingress"), WAY_IN),
+    Case(
+        "truenas-flux-hpa",
+        ("production",),
+        without("production", "immich_server_autoscaling"),
+        {("HorizontalPodAutoscaler", "immich-server")},
+        limit=("tank", "production"),
+    ),
+    Case("truenas-flux-hpa", ("staging",), without("staging", "immich_ingress"), WAY_IN | {("Middleware", "immich-https")}, limit=("tank", "staging")),
 )
 
 
@@ -156,8 +177,8 @@ def test_a_second_run_and_a_check_have_nothing_to_do(played: Played) -> None:
     assert check.total("changed") == check.total("failed") == 0, check.output
     assert not re.search(r"^(---|\+\+\+) ", check.output, re.MULTILINE), check.output
     assert len(played.mutations()) == before
-    asked = re.findall(r'^"(\w+) ', requests.read_text()[seen:], re.MULTILINE)
-    assert asked and set(asked) == {"GET"}
+    asked = set(re.findall(r'^"(\w+ )\S+?(?:(/auth/log\w+)|) HTTP', requests.read_text()[seen:], re.MULTILINE))
+    assert asked == {("GET ", "")} | ({("POST ", "/auth/login"), ("POST ", "/auth/logout")} if played.case.sessions else set())
 
 
 def test_what_leaves_the_inventory_goes_and_nothing_else(played: Played) -> None:
