@@ -55,33 +55,33 @@ def without(host: str, *names: str) -> Callable[[dict[str, Any]], None]:
     return remove
 
 
+def without_backups_of_volumes(content: dict[str, Any]) -> None:
+    """Thumbnails are not backed up any more."""
+    photos = content["children"]["immich"]["hosts"]["photos"]
+    del photos["immich_secrets"]["volume_backup"]
+    for volume in photos["immich_volumes"]:
+        volume.pop("backup", None)
+
+
+def without_mirror(content: dict[str, Any]) -> None:
+    """The database is archived to one place only."""
+    photos = content["children"]["immich"]["hosts"]["photos"]
+    del photos["immich_database_backup"]["mirrors"]
+    del photos["immich_secrets"]["database_backup_minio"]
+
+
 WAY_IN = {("Ingress", "immich-server")}
-GUARD = {
-    ("CronJob", "immich-scan-*"),
-    ("ConfigMap", "immich-guard"),
-    ("NetworkPolicy", "immich-guard"),
-    ("Role", "immich-guard"),
-    ("RoleBinding", "immich-guard"),
-}
+BACKUP = {("ReplicationSource", "immich-cache"), ("CronJob", "immich-backup-cache")}
+BACKUP |= {(kind, "immich-backup") for kind in ("ConfigMap", "NetworkPolicy", "Role", "RoleBinding")} | {("ConfigMap", "immich-backup-memory")}
+GUARD = {("CronJob", "immich-scan-*")} | {(kind, "immich-guard") for kind in ("ConfigMap", "NetworkPolicy", "Role", "RoleBinding")}
+SCALING = {("HorizontalPodAutoscaler", "immich-server")}
 CASES = (
-    Case(
-        "nixos-argocd",
-        ("photos",),
-        without("photos", "immich_ingress", "immich_dashboard"),
-        WAY_IN,
-        warnings=("ingress-nginx: it was retired",),
-    ),
+    Case("nixos-argocd", ("photos",), without_backups_of_volumes, BACKUP, warnings=("ingress-nginx: it was retired",)),
     Case("truenas-external-library", ("photos",), without("photos", "immich_libraries"), GUARD),
-    Case("flux-dragonfly-smb", ("photos",), without("photos", "immich_ingress", "immich_dashboard"), {("HTTPRoute", "immich-server*")}, sessions=True),
+    Case("flux-dragonfly-smb", ("photos",), without_mirror, {("CronJob", "immich-db-minio")}, sessions=True),
     Case("synology-amd-gpu", ("prod", "stage"), without("prod", "immich_ingress"), WAY_IN),
-    Case(
-        "truenas-flux-hpa",
-        ("production",),
-        without("production", "immich_server_autoscaling"),
-        {("HorizontalPodAutoscaler", "immich-server")},
-        limit=("tank", "production"),
-    ),
-    Case("truenas-flux-hpa", ("staging",), without("staging", "immich_ingress"), WAY_IN | {("Middleware", "immich-https")}, limit=("tank", "staging")),
+    Case("truenas-flux-hpa", ("production",), without("production", "immich_server_autoscaling"), SCALING, limit=("tank", "production")),
+    Case("truenas-flux-hpa", ("staging",), without("staging", "immich_ingress"), WAY_IN, limit=("tank", "staging")),
 )
 
 
