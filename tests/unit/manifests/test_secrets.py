@@ -18,6 +18,16 @@ Render = Callable[..., Any]
 REAL = {"immich_rehearsal": False}
 
 
+def test_the_page_names_every_purpose_with_its_keys(checkout: Path) -> None:
+    page = (checkout / "docs" / "secrets.md").read_text()
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    for name, purpose in secrets.PURPOSES.items():
+        cells = rows[name].split(" | ")
+        assert {key for key in purpose.keys + purpose.optional if f"`{key}`" not in cells[2]} == set()
+        assert cells[3].startswith("yes") is purpose.generated
+    assert {row for row in rows if not row.startswith(("database_backup_", *(f"{source}:" for source in secrets.SOURCES)))} == set(secrets.PURPOSES)
+
+
 def data(secret: dict[str, Any]) -> dict[str, str]:
     return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
 
