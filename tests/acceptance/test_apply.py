@@ -459,6 +459,25 @@ def test_the_volume_of_a_claim_that_was_deleted_is_not_replaced_by_an_empty_one(
     assert ready.apply(claim)["changed"] is False
 
 
+def test_a_volume_of_one_node_keeps_a_pod_on_another_node_waiting(ready):
+    """As the cache does that machine learning and the server share."""
+
+    def using(name, node):
+        wanted = ready.deployment(name)
+        pod = wanted["spec"]["template"]["spec"]
+        pod |= {"nodeSelector": {"kubernetes.io/hostname": node}, "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}
+        pod["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/cache"}]
+        return wanted
+
+    first, second = using("first", "rehearsal-1"), using("second", "rehearsal-2")
+    assert ready.apply(ready.claim(), first, wait=True)["ready"]
+    result = ready.apply(second, wait=True, wait_timeout=6)
+    assert not result["ready"]
+    [pod] = ready.client.list(ready.client.resource("v1", "Pod"), ready.namespace, "app=second")
+    assert pod["status"]["phase"] == "Pending"
+    assert "Multi-Attach error for claim data" in pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_what_cannot_change_is_explained_at_once_and_before_anything_changes(ready, check):
     volume_, claim = volume(ready)

@@ -39,6 +39,7 @@ ROUNDS = 3
 COUNTS = {"user": (1, 200), "library": (1, 50, 500)}
 MODULES = {"user": "bench_users", "library": "bench_libraries"}
 BENCH = Path("tests/bench")
+LARGEST = "synology-amd-gpu"  # of inventories/: two instances in one run
 
 
 class Meter:
@@ -191,6 +192,14 @@ def many(lab: Homelab) -> dict[str, Any]:
     return {"many": figures, "library_requests": {str(count): figures[f"{count} library"]["requests"] for count in COUNTS["library"]}}
 
 
+def largest(lab: Homelab) -> dict[str, Any]:
+    """The largest inventory that we show, with nothing to change."""
+    lab.play()
+    runs = [unchanged(lab.play()) for _round in range(ROUNDS)]
+    instances = {host: row["ok"] + row["skipped"] for host, row in runs[0].recap.items() if host in ("prod", "stage")}
+    return {"inventory": LARGEST, "seconds": round(statistics.median(run.seconds for run in runs), 2), "tasks": instances}
+
+
 def table(figures: dict[str, Any]) -> str:
     """The figures as a person reads them."""
     lines = [
@@ -207,6 +216,9 @@ def table(figures: dict[str, Any]) -> str:
         lines.append(f"  {what:<26}{time_of:>9.2f}{ratio:>8.2f}{figures['cpu_s'][name]:>8.2f}{runs:>13}{asked['kubernetes']:>12}{asked['immich']:>8}")
     lines += [
         f"  site.yml has {figures['tasks']} task results on the instance host. It alone checks inventory, NAS and cluster, prunes, and sees that all is ready.",
+        "",
+        f"inventories/{figures['largest']['inventory']}: {figures['largest']['seconds']:.2f} seconds for {len(figures['largest']['tasks'])} instances, "
+        f"with {max(figures['largest']['tasks'].values())} task results each.",
         "",
         "Users and libraries in one run of the module (seconds are the whole playbook):",
         f"  {'':<14}{'requests, no change':>20}{'seconds':>10}{'seconds, first run':>20}",
@@ -244,6 +256,12 @@ def main() -> None:
             print("Timing a guarded scan and its plan ...", flush=True)
             figures["scan"] = {str(count): row for count, row in measure_scan().items()}
             figures["plan"] = {str(count): row for count, row in measure_guard().items()}
+        finally:
+            lab.rehearsal("down")
+        lab = Homelab(folder / "largest", CHECKOUT / "inventories" / LARGEST)
+        try:
+            print(f"Timing inventories/{LARGEST} ...", flush=True)
+            figures["largest"] = largest(lab)
         finally:
             lab.rehearsal("down")
     figures["machine"] = {

