@@ -539,14 +539,13 @@ def test_a_volume_grows_where_its_class_resizes_volumes(ready):
     ready.make(rigid)
     name = rigid["metadata"]["name"]
     grown = f"storage class {name} does not resize volumes"
-    ready.apply(ready.claim(), ready.claim("rigid", storage_class=name), database(ready, "20Gi", name))
-    ready.until(lambda: ready.live(ready.claim())["status"]["phase"] == "Bound")
     of_class = {"metadata": {"name": f"pv-{ready.namespace}", "labels": {}}, "spec": {"storageClassName": name}}
     bound = volume(ready, "rigid", size="1Gi")[0]
     bound["metadata"] = of_class["metadata"]
     bound["spec"] |= of_class["spec"] | {"accessModes": ["ReadWriteOnce"]}
     ready.make(bound)
-    ready.until(lambda: ready.live(ready.claim("rigid"))["status"]["phase"] == "Bound")
+    assert ready.apply(ready.claim(), ready.claim("rigid", storage_class=name), wait=True)["ready"]
+    ready.apply(database(ready, "20Gi", name))
     before = ready.writes()
     with pytest.raises(plan.Refused) as refused:
         ready.apply(ready.claim(size="2Gi"), ready.claim("rigid", "2Gi", name), database(ready, "30Gi", name))
