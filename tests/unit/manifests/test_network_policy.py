@@ -16,6 +16,8 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
+from . import test_schemas
+
 Render = Callable[..., Any]
 KINDS = pytest.mark.parametrize("kind", ["kubernetes", "cilium"])
 NODES = {"immich_network_policy_nodes": ["192.0.2.0/24"]}
@@ -348,3 +350,28 @@ def test_an_unknown_field_is_found(render: Render, reference: Path) -> None:
     item["spec"]["egress"][0]["toPort"] = []
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(item, cilium_schema(reference))
+
+
+def _pods(item: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """The labels of the pods that a workload, or an operator, makes."""
+    spec = item.get("spec") or {}
+    template = (spec.get("jobTemplate", {}).get("spec") or spec).get("template") or {}
+    if item["kind"] in ("Deployment", "StatefulSet", "Job", "CronJob"):
+        yield template["metadata"]["labels"]
+    if item["kind"] == "Cluster":
+        yield {"cnpg.io/cluster": item["metadata"]["name"]}
+    if item["kind"] == "ReplicationSource":
+        yield spec["restic"]["moverPodLabels"]
+
+
+@KINDS
+@pytest.mark.parametrize("changes", ["everything", "backups"])
+def test_every_pod_that_any_role_makes_has_a_policy_that_means_it(render: Render, kind: str, changes: str) -> None:
+    """A new kind of pod would have none but the one that denies everything."""
+    given = {"everything": test_schemas.EVERYTHING | {"immich_workers": "split"}, "backups": EVERYTHING}[changes]
+    objects = render(**(given | NODES | {"immich_network_policy": kind, "immich_network_policy_way_in": ["edge"]}))
+    found = [item for item in objects if "Policy" in item["kind"] and item["metadata"]["name"] != "immich-default"]
+    for item in objects:
+        for labels in _pods(item):
+            who = Somebody(item["metadata"]["namespace"], tuple(labels.items()))
+            assert any(policy["metadata"]["namespace"] == who.namespace and _selects(policy["spec"], who) for policy in found), item["metadata"]["name"]
