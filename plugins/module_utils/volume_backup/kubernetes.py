@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..guard.shared import ACCOUNT, FIELD_MANAGER
+from ..guard.shared import ACCOUNT, FIELD_MANAGER, Call
 from ..immich.transport import HttpTransport, TransportError
 
 _TIMEOUT_S = 30.0
-# method, path and body of a request; status and body of the answer
-Call = Callable[[str, str, Mapping[str, Any] | None], tuple[int, dict[str, Any]]]
 
 
 class Unavailable(Exception):
     """The Kubernetes API did not do it; the message says why."""
 
 
-def in_cluster(account: Path = ACCOUNT, environment: Mapping[str, str] = os.environ) -> tuple[Call, str]:
+def in_cluster(account: Path = ACCOUNT, environment: Mapping[str, str] | None = None) -> tuple[Call, str]:
     """How to ask the API, and the namespace of this pod."""
+    environment = os.environ if environment is None else environment
     try:
         namespace, host = (account / "namespace").read_text().strip(), environment["KUBERNETES_SERVICE_HOST"]
     except (OSError, KeyError):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .kubernetes import Call, Unavailable
+from ..guard.shared import Call
+from .kubernetes import Unavailable
 
 _PROCESSED = re.compile(r"^\s*processed (\d+) files", re.IGNORECASE | re.MULTILINE)
 _SAVED = re.compile(r"^\s*snapshot (\S+) saved", re.IGNORECASE | re.MULTILINE)
