@@ -15,6 +15,7 @@ from ansible_collections.homelab.immich.rehearsal import state
 # What the summary reads; nothing else is templated, and no secret is among them.
 SHOWN = (
     "immich_admin_email",
+    "immich_backup_waive",
     "immich_database_admin_user",
     "immich_database_host",
     "immich_database_instances",

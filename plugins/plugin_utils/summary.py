@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import scaling
 
-from . import ways_in
+from . import backup, ways_in
 
 Row = tuple[str, str]
 
@@ -54,6 +54,13 @@ def volumes_text(volumes: Sequence[Mapping[str, Any]]) -> str:
     """How many volumes, and which are read-only."""
     read_only = [volume["name"] for volume in volumes if volume.get("access") == "ro"]
     return f"{len(volumes)}" + (f"  ({', '.join(read_only)} read-only)" if read_only else "")
+
+
+def backup_rows(instance: Mapping[str, Any]) -> list[Row]:
+    """Which volumes have a copy elsewhere, and what has none by the inventory's own word."""
+    copied = [f"{volume['name']} ({entry['schedule']})" for volume in instance["immich_volumes"] for entry in backup.entries(volume)]
+    waived = instance.get("immich_backup_waive") or []
+    return [("Backups", ", ".join(copied))] * bool(copied) + [("No copy of", f"{', '.join(waived)}  (waived)")] * bool(waived)
 
 
 def library_rows(libraries: Sequence[Mapping[str, Any]], owner: str) -> list[Row]:
@@ -151,6 +158,7 @@ def rows(
     database = f"PostgreSQL {instance['immich_database_postgres']}, VectorChord {instance['immich_database_vectorchord']}"
     lines.append(("Database", f"{database}, {database_text(instance)}, {instance['immich_database_privileges']}"))
     lines.append(("Volumes", volumes_text(instance["immich_volumes"])))
+    lines += backup_rows(instance)
     lines.append(("Way in", ingress_text(instance.get("immich_ingress") or [])))
     lines.append(("Users", f"{instance['immich_admin_email']}" + "".join(f", {user['email']}" for user in instance.get("immich_users") or [])))
     lines += autoscaling_rows(instance)

@@ -240,3 +240,18 @@ def test_a_secret_that_can_have_one_repository_only(homelab: Homelab, source: di
 def test_a_source_that_no_backup_takes(homelab: Homelab) -> None:
     homelab.photos["immich_secrets"] = {"volume_backup": {"existing": "restic"}}
     assert homelab.errors() == ["immich_secrets.volume_backup is used by nothing in this inventory. Remove it."]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [
+        ({"meda": 5}, "immich_backup_accept.meda is no volume that has a backup. Those are media. Did you mean media?"),
+        ({"media": "5"}, "immich_backup_accept.media is 5. Write the number that the refusal names, without quotes."),
+    ],
+)
+def test_what_is_let_through_once(homelab: Homelab, accepted: dict[str, Any], said: str) -> None:
+    back_up(homelab)
+    homelab.photos["immich_backup_accept"] = accepted
+    assert homelab.errors() == [said]
+    homelab.photos["immich_backup_accept"] = {"media": 5}
+    assert homelab.errors() == []

@@ -51,6 +51,13 @@ def test_a_run_that_changed_nothing_reads_like_this():
     ]
 
 
+def test_what_has_a_copy_and_what_has_none_by_the_inventorys_own_word():
+    thumbs = {"name": "thumbs", "backup": {"schedule": "0 * * * *", "repository": "b2:bucket:thumbs"}}
+    media = {"name": "media", "backup": [{"schedule": "@daily"}, {"schedule": "0 5 * * 0"}]}
+    text = render(instance=INSTANCE | {"immich_volumes": [media, thumbs], "immich_backup_waive": ["database"]})
+    assert "  Backups     media (@daily), media (0 5 * * 0), thumbs (0 * * * *)\n  No copy of  database  (waived)\n" in text
+
+
 def test_a_database_of_somebody_else_says_where_it_is_and_whether_it_was_seen():
     there = INSTANCE | {"immich_database_provider": "external", "immich_database_host": "pg.home.net"}
     database = "  Database    PostgreSQL 17.10, VectorChord 1.1.1, on pg.home.net"

@@ -15,7 +15,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.immich import versi
 from ansible_collections.homelab.immich.plugins.module_utils.volume_backup.config import is_limit
 from ansible_collections.homelab.immich.plugins.plugin_utils import backup
 
-from ..model import Host, Inventory, Item, Problem, listed
+from ..model import Host, Inventory, Item, Problem, did_you_mean, listed
 from .schedules import KUBERNETES_NAMES, cron_problem
 from .volumes import export_of, folder_of, media_location, server_volumes
 
@@ -66,17 +66,17 @@ def everything_has_a_copy(inventory: Inventory) -> Iterator[Problem]:
         lacking: dict[int, list[str]] = {}
         for folder in backup.ORIGINALS:
             volume = backup.holder(f"{location}/{folder}", [item.value for item in served])
-            if volume is None:
-                continue  # said elsewhere
-            item = next(item for item in served if item.value is volume)
-            copied = any(_leaves(inventory, copy) for copy in backups_of(host) if copy.volume.at == item.at)
-            if not copied and folder not in waived:
-                lacking.setdefault(item.at[1], []).append(folder)  # type: ignore[arg-type]
-            elif copied and folder in waived:
-                yield Problem(host.name, f"immich_backup_waive: {folder} has a backup. Take it out.", ("immich_backup_waive",), warning=True)
+            for index, item in enumerate(served):
+                if item.value is not volume:
+                    continue  # that nothing is mounted there is said elsewhere
+                copied = any(_leaves(inventory, copy) for copy in backups_of(host) if copy.volume.at == item.at)
+                if not copied and folder not in waived:
+                    lacking.setdefault(index, []).append(folder)
+                elif copied and folder in waived:
+                    yield Problem(host.name, f"immich_backup_waive: {folder} has a backup. Take it out.", ("immich_backup_waive",), warning=True)
         all_waived = [*waived, *(folder for folders in lacking.values() for folder in folders)]
         for index, folders in lacking.items():
-            item = next(item for item in served if item.at[1] == index)
+            item = served[index]
             snapshots = " Snapshots of the NAS are on it, too." if item.get("nfs") or item.get("smb") else ""
             yield item.problem(
                 f"{_and(folders)} {'has' if len(folders) == 1 else 'have'} no copy off this volume.{snapshots} Give it a backup (docs/backup.md), "
@@ -229,8 +229,22 @@ def sources(inventory: Inventory) -> Iterator[Problem]:
                 )
 
 
+def accepted(inventory: Inventory) -> Iterator[Problem]:
+    """What is let through once is of a volume that has a backup, and is a number."""
+    for host in inventory.instances:
+        known = sorted({str(one.volume.get("name")) for one in backups_of(host)})
+        given = host.get("immich_backup_accept", {})
+        for name, number in given.items() if isinstance(given, Mapping) else ():
+            at = ("immich_backup_accept", str(name))
+            if name not in known:
+                near = did_you_mean(name, known)
+                yield Problem(host.name, f"immich_backup_accept.{name} is no volume that has a backup. Those are {listed(known)}.{near}", at)
+            elif not isinstance(number, int) or isinstance(number, bool) or number < 1:
+                yield Problem(host.name, f"immich_backup_accept.{name} is {number}. Write the number that the refusal names, without quotes.", at)
+
+
 def _and(words: list[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
 
 
-RULES = (everything_has_a_copy, possible, own_place, once, sources)
+RULES = (everything_has_a_copy, possible, own_place, once, sources, accepted)
