@@ -78,7 +78,7 @@ def resolve(ways: Iterable[Mapping[str, Any]], instance: str, namespace: str, ur
 
     The annotations of the dashboard are on one of them, for each would be an entry of its own: the first of a kind that the dashboard reads.
     """
-    result = []
+    result, ways = [], list(ways)
     for index, way in enumerate(ways):
         name = f"{instance}-server" + (f"-{index + 1}" if index else "")
         found = dict(way) | {"type": way.get("type") or "ingress", "name": name, "kind": kind(way), "controller": controller(way), "secure": secure(way)}
