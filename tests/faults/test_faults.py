@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import errno
+import json
+import os
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import release
-from ansible_collections.homelab.immich.plugins.module_utils.guard.shared import Files
+from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import release, set_brake
+from ansible_collections.homelab.immich.plugins.module_utils.guard.shared import ConfigMap, Files
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
 from ansible_collections.homelab.immich.plugins.module_utils.immich.versions import permissions
 from ansible_collections.homelab.immich.rehearsal.immich.dialects import DIALECTS
 
@@ -122,6 +126,98 @@ def test_the_look_of_every_hour_forgets_nothing_while_the_brake_is_set_for_anoth
     assert home.watch().outcome == "watched" and home.braked
     memory.set_brake(None)
     assert home.watch().outcome == "braked"
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_the_look_of_every_hour_finds_a_scan_that_could_read_no_folder_at_all(make_home: Callable[..., Home], version: str) -> None:
+    """A stale mount is no valid import path: Immich skips the crawl, leaves refreshedAt as it is, and trashes everything all the same."""
+    home = make_home(version, "mount")
+    assert home.guard().outcome == "scanned"
+    whole = home.assets()
+    home.disk.breaks(home.photos, errno.ESTALE)
+    home.scan_by_hand()
+    report = home.watch()
+    assert (report.outcome, report.trashed, home.braked) == ("braked", PHOTOS, True)
+    assert "could read none of its import paths" in report.message
+    home.server.nightly(days=40)
+    home.disk.clear()
+    assert home.guard().returned == PHOTOS and whole == home.assets(visible=True)
+
+
+GARBAGE = ("not json", "[]", '{"since": "yesterday", "settings": {}}', '{"since": "2026-01-01T00:00:00", "settings": {}}',
+           '{"since": "2026-01-01T00:00:00+00:00", "settings": {"trash.days": 7}}')
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_a_memory_that_a_person_edited_into_garbage_does_not_keep_the_brake_from_being_set(make_home: Callable[..., Home], garbage: str) -> None:
+    home = make_home("3.3.5", "mount")
+    assert home.guard().outcome == "scanned"
+    home.unmount()
+    home.scan_by_hand()
+    (home.memory / "brake.json").write_text(garbage)
+    (home.memory / "records.jsonl").write_text('{"at": 7}\n[]\n')
+    report = home.watch()
+    assert (report.outcome, home.braked) == ("braked", True)
+    assert any("put back by hand" in note and "nightlyTasks.databaseCleanup was true" in note for note in report.notes)
+    home.mount_again()
+
+
+def test_a_full_memory_does_not_keep_the_brake_from_being_set(make_home: Callable[..., Home], monkeypatch: pytest.MonkeyPatch) -> None:
+    home = make_home("3.3.5", "mount")
+    assert home.guard().outcome == "scanned"
+    home.unmount()
+    home.scan_by_hand()
+
+    def full(*_given: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Files, "write", full)
+    report = home.watch()
+    assert (report.outcome, home.braked) == ("braked", True)
+    assert any("No space left" in note and "put back by hand" in note for note in report.notes)
+    home.mount_again()
+
+
+def test_who_releases_the_brake_while_a_guard_brakes_again_does_not_release_it(make_home: Callable[..., Home]) -> None:
+    """Both share one ConfigMap, and each has a lock of its own: another scan loses photos while a person releases."""
+    home = make_home("3.3.5", "mount")
+    live: dict[str, Any] = {}
+
+    def call(method: str, _path: str, body: Any) -> tuple[int, dict[str, Any]]:
+        if method != "GET":
+            live.clear()
+            live.update(json.loads(json.dumps(body)) | {"metadata": {"resourceVersion": "1"}})
+        return (200, json.loads(json.dumps(live))) if live else (404, {})
+
+    def memory() -> State:
+        return State(str(home.memory), ConfigMap(call, "immich", "immich-guard-memory"))
+
+    def ignore(_change: object) -> None: ...
+
+    set_brake(home.admin, memory(), {"why": "Photos are gone."}, check_mode=False, record=ignore)
+    person = memory()
+    forget = person.set_brake
+
+    def meanwhile(facts: Any) -> None:
+        set_brake(home.admin, memory(), {"why": "Films are gone, too."}, check_mode=False, record=ignore)
+        forget(facts)
+
+    person.set_brake = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(ImmichError, match="at this very moment"):
+        release(home.admin, person, check_mode=False, record=ignore)
+    assert home.braked and (memory().brake() or {})["again"]["why"] == "Films are gone, too."
+
+
+def test_the_first_look_at_an_empty_share_refuses_whatever_is_in_the_trash(make_home: Callable[..., Home]) -> None:
+    """There is no list to compare with, nor min_files, nor a sentinel, and the owner has thrown away as much as the library has."""
+    home = make_home("3.3.5", "mount")
+    home.scan_by_hand()
+    home.throw_away(2 * PHOTOS)
+    home.unmount()
+    (home.photos / ".immich-guard" / "photos").mkdir(parents=True)
+    report = home.guard()
+    assert report.outcome == "refused" and f"it would trash {PHOTOS} of {PHOTOS} assets" in report.message
+    home.mount_again()
 
 
 def test_the_look_of_every_hour_leaves_what_people_throw_away_alone_and_puts_the_trash_right(make_home: Callable[..., Home]) -> None:

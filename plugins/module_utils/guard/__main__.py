@@ -115,7 +115,7 @@ def _run(command: str, settings: Mapping[str, Any], given: argparse.Namespace) -
     except Busy as reason:
         _tell(f"Put off: {reason}.")
         return 0 if command == "watch" else EXIT_CODES["later"]
-    except (ImmichError, PlanErrors, Damaged) as error:
+    except (ImmichError, PlanErrors, Damaged, OSError) as error:  # the folder memory may be full, or away
         _tell(str(error), to=sys.stderr)
         if webhook and command in ("scan", "watch"):
             _send(webhook, Report(", ".join(entry.name for entry in limits), "", "failed", str(error)))

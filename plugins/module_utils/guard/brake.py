@@ -61,6 +61,9 @@ def set_brake(api: Client, state: State, why: Mapping[str, Any], *, check_mode: 
     have = dict(settings.flat(current))
     known = state.brake()
     memory = known or {"since": moment(), "settings": {}, **why}
+    if known and why.get("why") != known.get("why"):
+        # who releases it at this very moment finds that it is another one now
+        memory["again"] = {"at": moment(), "why": why.get("why")}
     if (not_held := [name for name, value in wanted.items() if have.get(name) != value]) and from_a_file(api):
         # nothing to remember: it is not set
         raise ImmichError(
@@ -100,8 +103,21 @@ def release(api: Client, state: State, *, check_mode: bool, record: Callable[[Ch
             others.append(name)
     _ensure(api, back, check_mode=check_mode, record=record)
     if not check_mode:
-        state.set_brake(None)
+        try:
+            state.set_brake(None)
+        except (ImmichError, OSError):
+            # a guard brakes again at this very moment, and what is remembered is what holds
+            hold(api, check_mode=False, record=record)
+            raise
     return others
+
+
+def hold(api: Client, *, check_mode: bool, record: Callable[[Change], None]) -> dict[str, Any]:
+    """Make the settings those of the brake and remember nothing; return what they were before, of those that change."""
+    wanted = held(api)
+    now = dict(settings.flat(settings.read(api)[1]))
+    _ensure(api, wanted, check_mode=check_mode, record=record)
+    return {name: now.get(name) for name, value in wanted.items() if now.get(name) != value}
 
 
 def _ensure(api: Client, wanted: Mapping[str, Any], *, check_mode: bool, record: Callable[[Change], None]) -> None:

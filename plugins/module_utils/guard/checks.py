@@ -166,7 +166,7 @@ class Checks:
         gone = found.removed
         if found.known is None:
             # the trash of the owner may be of this library or not: at least these
-            gone = max(0, total - (report.before or {})["trashed"] - found.found)
+            gone = max(0, total - (report.before or {})["trashed"] - found.found) if found.found else total
         base = total if found.known is None else found.known
         limit = allowed(limits.max_removed, base)
         # one outside the import paths of today was not looked for

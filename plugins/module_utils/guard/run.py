@@ -17,7 +17,7 @@ from ..immich.client import Client
 from ..immich.errors import ApiError, ImmichError, UnexpectedAnswer, Unreachable
 from ..immich.libraries import statistics
 from . import left
-from .brake import by_hand, set_brake
+from .brake import by_hand, hold, set_brake
 from .checks import LIBRARY, Checks, Later, Refused
 from .config import Config, Limits, allowed
 from .manifest import Damaged
@@ -150,22 +150,27 @@ class Guard:
         """Whether a scan outside the guard, or one whose guard died, trashed too much since this was looked at last. The brake is set then."""
         last = self.state.last(library["id"])
         report.trashed = self._trashed_by_others(library, limits, report.before or {}, last)
-        if last is None or not report.trashed or self.state.brake() is not None:
+        if last is None or not report.trashed or self._braked(report) is not None:
             report.trashed = 0
             return False
         limit = allowed(limits.max_removed, last["total"])
         what = f"Since {last['at']} {report.what} was scanned outside the guard, or a guard was ended in the middle of a scan"
+        if _not_refreshed(last, library):
+            what = f"Since {last['at']} as much was trashed as {report.what} has, as by a scan outside the guard that could read none of its import paths"
         did = f"{counted(report.trashed, 'asset')} of {report.owner} went into the trash (limit {limit:,}, {limits.max_removed})"
         self._brake(report, f"{what}, and {did}. If that was wanted: {acceptance(limits.name, report.trashed)}.", library, last)
         if report.outcome == "braked" and not self._check_mode:
-            self.state.remember(library["id"], self._facts(library, report.before or {}))
+            self._remember(report, library, report.before or {})
         return True
 
     def _trashed_by_others(self, library: dict[str, Any], limits: Limits, now: dict[str, int], last: dict[str, Any] | None) -> int:
         """How many assets went into the trash by scans that no guard compared, if those are too many; or 0."""
-        if last is None or (last["refreshed_at"] == library["refreshedAt"] and not last.get("unfinished")):
+        if last is None:
             return 0
         trashed = _newly_trashed(last, now)
+        # Where no import path can be read, Immich leaves that time as it is, and trashes all of the library. People throw away less between two looks.
+        if _not_refreshed(last, library) and (not last["total"] or trashed < max(last["total"] - last["trashed"], last["total"] / 2)):
+            return 0
         within = trashed <= allowed(limits.max_removed, last["total"]) or self._config.accept.get(limits.name) == trashed
         return 0 if within else trashed
 
@@ -280,7 +285,7 @@ class Guard:
             return
         why = {"why": happened, "owner_id": library["ownerId"], "counts": {name: whole[name] for name in ("visible", "trashed", "total")}}
         try:
-            self._patiently(lambda: set_brake(self._api, self.state, why, check_mode=self._check_mode, record=self._record))
+            self._set_brake(why, report)
         except (ImmichError, OSError) as error:
             hand = f"Do it by hand, before the server's nightly tasks: {by_hand(self._api)}."
             report.message = f"{happened} THE BRAKE COULD NOT BE SET: {error} {hand} {come_back}"
@@ -288,6 +293,23 @@ class Guard:
         report.outcome = "braked"
         braked = f"The brake {'would be' if self._check_mode else 'is'} set: nothing is purged, and the server does not scan by itself."
         report.message = f"{happened} {braked} {come_back}"
+
+    def _set_brake(self, why: dict[str, Any], report: Report) -> None:
+        """Set it and remember what it changed; or, where the memory is full, damaged or away, at least set it."""
+        for more in (True, False):
+            try:
+                self._patiently(lambda: set_brake(self._api, self.state, why, check_mode=self._check_mode, record=self._record))
+                return
+            except (ImmichError, OSError) as error:
+                # a person may have released it at this very moment: it is read again
+                if more and not self._check_mode:
+                    continue
+                try:
+                    before = self._patiently(lambda: hold(self._api, check_mode=self._check_mode, record=self._record))
+                except (ImmichError, OSError):
+                    raise error from None
+                was = ", ".join(f"{name} was {str(value).lower()}" for name, value in before.items()) or "all of it was set before"
+                report.notes.append(f"What the brake changed could not be remembered ({str(error).rstrip('.')}), and has to be put back by hand: {was}.")
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """Do it, and again while the server restarts."""
@@ -311,6 +333,11 @@ class Guard:
             except (ImmichError, OSError) as error:
                 report.notes.append(f"No record could be kept: {str(error).rstrip('.')}.")
         return report
+
+
+def _not_refreshed(last: dict[str, Any], library: dict[str, Any]) -> bool:
+    """Whether Immich has gone through no folder of the library since, as it says."""
+    return last["refreshed_at"] == library["refreshedAt"] and not last.get("unfinished")
 
 
 def _newly_trashed(before: dict[str, int], after: dict[str, int]) -> int:

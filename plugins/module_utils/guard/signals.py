@@ -38,7 +38,8 @@ class Webhook:
     def read(cls, given: object) -> Webhook:
         """Read the config's `webhook`."""
         if not isinstance(given, Mapping) or not {"kind", "url"} <= set(given) <= set(cls.__dataclass_fields__):
-            raise ConfigError(f"webhook is {given!r}; write kind ({', '.join(KINDS)}), url, and token_file where one is needed.")
+            has = ", ".join(sorted(map(str, given))) if isinstance(given, Mapping) else f"a {type(given).__name__}"  # what it says may be secret
+            raise ConfigError(f"webhook has {has}; write kind ({', '.join(KINDS)}), url, and token_file where one is needed.")
         hook = cls(**given)
         if hook.kind not in KINDS:
             raise ConfigError(f"kind of webhook is {hook.kind!r}; it is one of {', '.join(KINDS)}.")

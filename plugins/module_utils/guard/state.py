@@ -23,6 +23,10 @@ SETTINGS = "immich.json"
 _RECORDS = 200
 # of all records together: a ConfigMap takes a megabyte
 _RECORDS_CHARACTERS = 500_000
+# what there has to be in what was written, for a person may have edited it
+_RECORD = {"at", "library", "owner", "outcome", "message", "trashed"}
+_COUNTS = ("visible", "trashed", "total")
+_FACTS = {*_COUNTS, "refreshed_at", "import_paths", "at"}
 
 
 class Busy(Exception):
@@ -68,7 +72,8 @@ class State:
 
     def last(self, library_id: str) -> dict[str, Any] | None:
         """What was true when the guard looked last."""
-        return _object(self._files.read(f"{self._of(library_id).name}/last.json"))
+        facts = _object(self._files.read(f"{self._of(library_id).name}/last.json"))
+        return facts if facts and set(facts) >= _FACTS and all(isinstance(facts[name], int) for name in _COUNTS) else None
 
     def remember(self, library_id: str, facts: Mapping[str, Any]) -> None:
         """Keep what is true now."""
@@ -104,7 +109,8 @@ class State:
 
     def records(self) -> list[dict[str, Any]]:
         """What the last runs did, the oldest first."""
-        return [entry for line in (self._shared.read("records.jsonl") or "").splitlines() if (entry := _object(line)) is not None]
+        lines = (self._shared.read("records.jsonl") or "").splitlines()
+        return [entry for line in lines if (entry := _object(line)) is not None and _is_record(entry)]
 
     def _of(self, library_id: str) -> Path:
         if not re.fullmatch(r"[\w-]+", library_id, re.ASCII):
@@ -123,9 +129,27 @@ def both(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict
 def _brake_of(store: Store) -> dict[str, Any] | None:
     text = store.read("brake.json")
     memory = _object(text)
-    if memory is None and text is not None:
+    if text is not None and not _is_brake(memory):
         raise ImmichError(f"{store.place('brake.json')}, which says what the brake changed, cannot be read; put the settings back by hand, then remove it.")
     return memory
+
+
+def _is_record(entry: Mapping[str, Any]) -> bool:
+    return set(entry) >= _RECORD and _is_moment(entry["at"]) and isinstance(entry["trashed"], int) and isinstance(entry["outcome"], str)
+
+
+def _is_brake(memory: Mapping[str, Any] | None) -> bool:
+    """Whether this is what a brake remembers: a person may have edited it."""
+    if memory is None or not _is_moment(memory.get("since")) or not isinstance(memory.get("settings"), dict):
+        return False
+    return all(isinstance(change, dict) and {"before", "set"} <= set(change) for change in memory["settings"].values())
+
+
+def _is_moment(text: object) -> bool:
+    try:
+        return datetime.datetime.fromisoformat(str(text)).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

@@ -230,6 +230,8 @@ def _words(error: BaseException, timeout: float) -> str:
         return "the answer broke off"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, UnicodeError) or (isinstance(error, ValueError) and "header value" in str(error)):
+        return "a key, token or password holds a character that no header may, such as the end of a line"  # the error shows it
     text = "".join(char if char.isprintable() else " " for char in str(error))
     return " ".join(text.split())[:200].rstrip(".") or type(error).__name__
 

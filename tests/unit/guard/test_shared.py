@@ -18,6 +18,8 @@ from ansible_collections.homelab.immich.plugins.module_utils.guard.shared import
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
 from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError, Unreachable
 
+TODAY, BEFORE = ({"since": f"2026-11-{day}T03:00:00+00:00", "settings": {}} for day in ("21", "20"))
+ENTRY = {"at": "2026-11-21T03:00:00+00:00", "library": "NAS photos", "owner": "", "outcome": "scanned", "message": "done", "trashed": 0}
 MEMORY = "/api/v1/namespaces/immich/configmaps/immich-guard-memory"
 
 
@@ -68,49 +70,50 @@ def states(cluster: Cluster, tmp_path: Path) -> tuple[State, State]:
 def test_what_one_guard_braked_another_knows_and_releases(cluster: Cluster, states: tuple[State, State]) -> None:
     pod, control = states
     assert control.brake() is None
-    pod.set_brake({"since": "today", "settings": {}})
-    assert control.brake() == {"since": "today", "settings": {}}
+    pod.set_brake(TODAY)
+    assert control.brake() == TODAY
     control.set_brake(None)
     assert pod.brake() is None and cluster.live is not None and cluster.live["metadata"]["labels"] == {"a": "b"}
 
 
 def test_records_of_all_guards_are_one_list(states: tuple[State, State]) -> None:
     for number, state in enumerate((*states, *states)):
-        state.record({"number": number})
+        state.record(ENTRY | {"number": number})
     assert [entry["number"] for entry in states[0].records()] == [0, 1, 2, 3]
 
 
 def test_records_fit_into_a_configmap(cluster: Cluster, states: tuple[State, State]) -> None:
     for number in range(60):
-        states[0].record({"number": number, "message": "x" * 20_000})
+        states[0].record(ENTRY | {"number": number, "message": "x" * 20_000})
     assert cluster.live is not None and sum(map(len, cluster.live["data"].values())) < 600_000
     assert states[0].records()[-1]["number"] == 59 and len(states[0].records()) > 10
 
 
 def test_the_lists_of_files_stay_in_the_folder(cluster: Cluster, states: tuple[State, State]) -> None:
-    states[0].remember("id", {"total": 1})
-    assert states[0].last("id") == {"total": 1} and states[1].last("id") is None and cluster.asked == []
+    facts = {"visible": 1, "trashed": 0, "total": 1, "refreshed_at": None, "import_paths": [], "at": "now"}
+    states[0].remember("id", facts)
+    assert states[0].last("id") == facts and states[1].last("id") is None and cluster.asked == []
 
 
 def test_a_change_of_another_key_at_the_same_moment_is_kept(cluster: Cluster, states: tuple[State, State]) -> None:
-    cluster.meanwhile = [("records.jsonl", '{"number": 7}')]
-    states[0].set_brake({"since": "today"})
-    assert states[0].brake() == {"since": "today"} and states[1].records() == [{"number": 7}]
+    cluster.meanwhile = [("records.jsonl", json.dumps(ENTRY | {"number": 7}))]
+    states[0].set_brake(TODAY)
+    assert states[0].brake() == TODAY and states[1].records() == [ENTRY | {"number": 7}]
 
 
 def test_a_brake_that_another_guard_sets_at_the_same_moment_is_not_written_over(cluster: Cluster, states: tuple[State, State]) -> None:
     assert states[0].brake() is None
-    cluster.meanwhile = [("brake.json", '{"since": "a moment ago"}')]
+    cluster.meanwhile = [("brake.json", json.dumps(BEFORE))]
     with pytest.raises(ImmichError, match="Another guard has changed brake.json"):
-        states[0].set_brake({"since": "now"})
-    assert states[0].brake() == {"since": "a moment ago"}
+        states[0].set_brake(TODAY)
+    assert states[0].brake() == BEFORE
 
 
 def test_a_configmap_that_is_missing_is_made(cluster: Cluster, states: tuple[State, State]) -> None:
     cluster.live = None
     assert states[0].brake() is None and states[0].records() == []
-    states[0].set_brake({"since": "today"})
-    assert states[1].brake() == {"since": "today"} and cluster.asked[-2] == ("POST", MEMORY.rpartition("/")[0])
+    states[0].set_brake(TODAY)
+    assert states[1].brake() == TODAY and cluster.asked[-2] == ("POST", MEMORY.rpartition("/")[0])
 
 
 @pytest.mark.parametrize(("method", "says"), [("GET", "Could not read brake.json of ConfigMap"), ("PUT", "Could not write brake.json of ConfigMap")])
