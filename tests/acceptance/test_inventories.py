@@ -81,7 +81,13 @@ CASES = (
     Case("flux-dragonfly-smb", ("photos",), without_mirror, {("CronJob", "immich-db-minio")}, sessions=True),
     Case("synology-amd-gpu", ("prod", "stage"), without("prod", "immich_ingress"), WAY_IN),
     Case("truenas-flux-hpa", ("production",), without("production", "immich_server_autoscaling"), SCALING, limit=("tank", "production")),
-    Case("truenas-flux-hpa", ("staging",), without("staging", "immich_ingress"), WAY_IN, limit=("tank", "staging")),
+    Case(
+        "truenas-flux-hpa",
+        ("staging",),
+        without("staging", "immich_ingress", "immich_dashboard"),
+        WAY_IN | {("Middleware", "immich-https")},
+        limit=("tank", "staging"),
+    ),
 )
 
 
