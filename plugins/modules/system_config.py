@@ -21,6 +21,11 @@ options:
       - A list replaces the list that the server has.
     type: dict
     required: true
+  configmap:
+    description:
+      - Name of the ConfigMap in O(namespace) of O(context) that the guards of the server share. While it says that the brake is set
+        (M(homelab.immich.brake)), the settings that the brake holds are left as they are, with a warning.
+    type: str
 extends_documentation_fragment:
   - homelab.immich.connection
   - homelab.immich.attributes
@@ -49,23 +54,58 @@ updated:
   elements: str
   returned: success
   sample: [trash.days]
+held:
+  description: Names of the settings in O(settings) that are left as they are, because the brake holds them.
+  type: list
+  elements: str
+  returned: success
+  sample: [nightlyTasks.databaseCleanup]
 requests:
   description: How many requests were sent.
   type: int
   returned: always
 """
 
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import held
+from ansible_collections.homelab.immich.plugins.module_utils.guard.state import memory_of_brake
 from ansible_collections.homelab.immich.plugins.module_utils.immich import settings
+from ansible_collections.homelab.immich.plugins.module_utils.immich.guard_memory import shared_memory
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
+
+
+def without(given: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """Leave settings out, by dotted name."""
+    result = copy.deepcopy(dict(given))
+    for name in names:
+        *groups, last = name.split(".")
+        place = result
+        for group in groups:
+            place = place[group]
+        place.pop(last)
+    return result
 
 
 def main() -> None:
     """Run the module."""
-    module = ImmichModule({"settings": {"type": "dict", "required": True}})
+    module = ImmichModule({"settings": {"type": "dict", "required": True}, "configmap": {"type": "str"}})
     module.hide(*settings.secrets(module.params["settings"]))
     with module.api() as api:
-        updated = settings.ensure(api, module.params["settings"], check_mode=module.check_mode, record=module.record)
-    module.exit(updated=updated)
+        shared = shared_memory(module.params, read_only=True)
+        brake = memory_of_brake(shared) if shared else None
+        wanted = dict(settings.flat(module.params["settings"]))
+        left = sorted(name for name, value in held(api).items() if brake and wanted.get(name, value) != value)
+        if left:
+            stay = f"{', '.join(left)} {'stays' if len(left) == 1 else 'stay'} as the brake has it"
+            api.warnings.append(
+                f"The brake is set since {brake['since']}: {stay}, and not as settings says. When all photos are back, release it with playbooks/brake.yml "
+                "(-e immich_brake=released), and run this again."
+            )
+        updated = settings.ensure(api, without(module.params["settings"], left), check_mode=module.check_mode, record=module.record)
+    module.exit(updated=updated, held=left)
 
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ class State:
 
     def brake(self) -> dict[str, Any] | None:
         """What the brake changed; None while it is not set. One that was set before there was a shared memory is still in the folder, and counts."""
-        shared = _brake_of(self._shared)
-        known = shared if self._shared is self._files else both(_brake_of(self._files), shared)
+        shared = memory_of_brake(self._shared)
+        known = shared if self._shared is self._files else both(memory_of_brake(self._files), shared)
         return both(known, self._remembered)
 
     def set_brake(self, facts: Mapping[str, Any] | None) -> None:
@@ -126,7 +126,8 @@ def both(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict
     return {**new, **old, "settings": {**new["settings"], **old["settings"]}}
 
 
-def _brake_of(store: Store) -> dict[str, Any] | None:
+def memory_of_brake(store: Store) -> dict[str, Any] | None:
+    """What a store says that the brake changed; None while it is not set. Raises ImmichError where that cannot be read."""
     text = store.read("brake.json")
     memory = _object(text)
     if text is not None and not _is_brake(memory):

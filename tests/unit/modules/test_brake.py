@@ -243,3 +243,26 @@ def test_a_release_knows_what_another_memory_remembers(immich: Any, memory: str,
     immich.run("brake", memory=str(other.folder))
     released = immich.run("brake", memory=memory, state="released", remembered=other.brake())
     assert released.changed and released["left_alone"] == [] and values(immich) == before
+
+
+@pytest.mark.parametrize("owner", ["api", "file"])
+def test_an_inventory_does_not_release_what_the_brake_holds(immich: Any, in_cluster: tuple[Cluster, dict[str, Any]], owner: str) -> None:
+    """Whoever sets databaseCleanup, or with v1.135 trash.days, in immich_settings, runs site.yml while the brake is set."""
+    cluster, given = in_cluster
+    nightly = values(immich)["cleanup"] is not None
+    wanted = {"nightlyTasks": {"databaseCleanup": True}} if nightly else {"trash": {"days": 20}}
+    name = "nightlyTasks.databaseCleanup" if nightly else "trash.days"
+    if owner == "api":
+        immich.server.set_env(IMMICH_CONFIG_FILE="")
+        immich.run("system_config", settings=wanted)
+    else:
+        cluster.inventory |= wanted
+    place = {option: given[option] for option in ("configmap", "kubeconfig", "context")}
+    assert immich.run("system_config", settings=wanted, **place)["held"] == []
+    assert immich.run("brake", **given).changed
+    result = immich.run("system_config", settings=wanted, **place)
+    assert result["held"] == [name] and result["updated"] == [] and not result.changed
+    [warning] = result.warnings
+    assert "The brake is set since" in warning and name in warning and "immich_brake=released" in warning
+    assert immich.run("brake", **given, state="released").changed
+    assert immich.run("system_config", settings=wanted, **place)["held"] == []
