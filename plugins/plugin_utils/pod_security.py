@@ -52,6 +52,7 @@ def level(objects: Iterable[Mapping[str, Any]]) -> str:
     every = list(objects)
     needed = [_OPERATORS[item["kind"]] for item in every if item["kind"] in _OPERATORS and not _told(item)]
     needed += [_of(pod) for item in every for pod in _pods(item)]
+    needed += ["baseline" for item in every if item["kind"] == "ReplicationSource" and _mounts_nfs(item)]
     return max(needed, key=LEVELS.index, default=LEVELS[0])
 
 
@@ -63,6 +64,12 @@ def _told(item: Mapping[str, Any]) -> bool:
     profile = (context.get("seccompProfile") or {}).get("type")
     container = item["kind"] == "ReplicationSource" or _restricted_container(spec.get("containerSecurityContext") or {}, context)
     return context.get("runAsNonRoot") is True and profile in _PROFILES and container
+
+
+def _mounts_nfs(item: Mapping[str, Any]) -> bool:
+    """Whether a mover has its repository on an export, which it mounts without a claim; `restricted` admits no such volume."""
+    movers = [value for value in (item.get("spec") or {}).values() if isinstance(value, Mapping)]
+    return any((volume.get("volumeSource") or {}).get("nfs") for mover in movers for volume in mover.get("moverVolumes") or [])
 
 
 def _pods(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -15,6 +15,9 @@ BACKENDS = ("nfs", "smb", "storage_class", "host_path", "existing_claim")
 MEDIA_LOCATIONS = ("/data", "/usr/src/app/upload")
 NFS_MOUNT_OPTIONS = ("nfsvers=4.1", "hard", "noatime")  # hard: an I/O error of a soft mount looks like a deleted photo
 SMB_MOUNT_OPTIONS = ("hard", "dir_mode=0750", "file_mode=0640")
+# what the templates call the volumes that pods have of their own, and the claim of the guard
+TAKEN_NAMES = ("config", "config-inventory", "config-brake", "backup-program", "guard")
+TAKEN_PREFIXES = ("guard-", "scratch-", "dev-", "usr-lib-")
 
 
 def backends(entry: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.volume_backup.config import Config
-from ansible_collections.homelab.immich.plugins.plugin_utils import backup
+from ansible_collections.homelab.immich.plugins.plugin_utils import backup, pod_security
 
 Render = Callable[..., Any]
 REPOSITORY = "s3:https://s3.example.net:9000/bucket/media"
@@ -153,6 +153,24 @@ def test_privileged_movers_are_root_and_the_namespace_says_so(render: Render) ->
 def test_a_repository_on_a_second_nas(render: Render) -> None:
     told = restic(render("backup", immich_volumes=media(COPY | {"repository": "/mnt/repository/media", "nfs": {"server": "192.0.2.60", "path": "/backup"}})))
     assert told["moverVolumes"] == [{"mountPath": "repository", "volumeSource": {"nfs": {"server": "192.0.2.60", "path": "/backup"}}}]
+
+
+def test_an_export_that_a_mover_mounts_is_admitted(render: Render) -> None:
+    def level(**copy: Any) -> str:
+        return render("deliver", "backup", immich_volumes=media(COPY | copy)).one("Namespace", "immich")["metadata"]["labels"][pod_security.LABEL]
+
+    assert level() == "restricted"
+    assert level(repository="/mnt/repository/media", nfs={"server": "192.0.2.60", "path": "/backup"}) == "baseline"
+
+
+@pytest.mark.parametrize(("pods", "variable"), [("server", "immich_server_tolerations"), ("machine-learning", "immich_machine_learning_tolerations")])
+def test_who_looks_may_follow_the_pod_that_has_the_volume(render: Render, pods: str, variable: str) -> None:
+    taint = [{"key": "gpu", "operator": "Exists"}]
+    volumes = thumbs()
+    volumes[1]["pods"] = [pods]
+    objects = render("backup", immich_volumes=volumes, **{variable: taint})
+    assert pod(objects, "immich-backup-cache")["tolerations"] == taint
+    assert "tolerations" not in pod(objects)  # an export is mounted anywhere
 
 
 def test_the_program_is_told_what_to_look_at_and_may_do_no_more(render: Render) -> None:

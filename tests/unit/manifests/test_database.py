@@ -173,6 +173,17 @@ def test_a_restored_database_writes_under_another_name_than_it_was_read_from(ren
     assert spec["plugins"][0]["parameters"]["serverName"] == "immich-2"
 
 
+def test_a_restored_database_keeps_its_source_when_the_inventory_forgets_it(render: Render) -> None:
+    """The operator's webhook refuses a Cluster with bootstrap.recovery.source and no external cluster of that name."""
+    from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.plan import _without_initial
+
+    changes = {"immich_database_backup": BACKUP | {"server_name": "immich-2"}}
+    live = render("database", **changes, immich_database_recovery={"server_name": "immich-db"}).one("Cluster", "immich-db")
+    later = _without_initial(render("database", **changes).one("Cluster", "immich-db"), live)
+    assert later["spec"]["bootstrap"] == live["spec"]["bootstrap"]
+    assert later["spec"]["externalClusters"] == live["spec"]["externalClusters"]
+
+
 # --- mirrors ---------------------------------------------------------------
 
 

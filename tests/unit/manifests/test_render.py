@@ -413,6 +413,19 @@ def test_the_queue_loses_nothing_and_tells_no_password(render: Render) -> None:
     assert render("cache").pod("immich-valkey")["securityContext"]["runAsNonRoot"] is True
 
 
+@pytest.mark.parametrize("provider", ["valkey", "redis"])
+@pytest.mark.parametrize(("answer", "well"), [("PONG", True), ("NOAUTH Authentication required.", False), ("LOADING Redis is loading the dataset", False)])
+def test_every_client_can_tell_whether_the_queue_answers(render: Render, tmp_path: Path, provider: str, answer: str, well: bool) -> None:
+    """Redis 6.2, which older Immich came with, knows no option -e and ends well with an error for an answer."""
+    client = tmp_path / f"{provider}-cli"
+    client.write_text(f'#!/bin/sh\n[ "$*" = ping ] || exit 1\necho "{answer}"\n')
+    client.chmod(0o755)
+    container = render("cache", immich_cache_provider=provider).container(f"immich-{provider}")
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        done = subprocess.run(container[probe]["exec"]["command"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, check=False)
+        assert (done.returncode == 0) is well
+
+
 @pytest.mark.parametrize("provider", ["valkey", "redis", "dragonfly"])
 def test_the_server_reaches_the_queue_of_each_kind_with_its_password(render: Render, provider: str) -> None:
     objects = render(immich_cache_provider=provider)

@@ -132,6 +132,12 @@ def test_it_mounts_what_the_server_has_there_and_looks_from_the_same_node(render
     assert affinity["labelSelector"]["matchLabels"] == deployment["spec"]["template"]["metadata"]["labels"]
 
 
+def test_it_may_follow_the_server_onto_a_node_with_a_taint(render: Render) -> None:
+    taint = [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    assert pod(render("schedules", immich_server_tolerations=taint))["tolerations"] == taint
+    assert "tolerations" not in pod(render("schedules"))
+
+
 def test_a_volume_below_and_one_above_an_import_path_are_mounted(render: Render) -> None:
     volumes = [
         {"name": "media", "mount": "/data", "existing_claim": "media", "access_mode": "ReadWriteOncePod"},

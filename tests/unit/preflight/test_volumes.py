@@ -193,6 +193,12 @@ def test_two_volumes_with_one_name(homelab: Homelab) -> None:
     assert homelab.errors() == ["immich_volumes[1] (media): the name is taken by immich_volumes[0]. Give each volume a name of its own."]
 
 
+@pytest.mark.parametrize("name", ["config", "guard", "guard-memory", "scratch-tmp", "dev-dri", "backup-program"])
+def test_a_name_that_the_pods_use_themselves(homelab: Homelab, name: str) -> None:
+    homelab.volumes[1]["name"] = name
+    assert homelab.errors() == [f"immich_volumes[1] ({name}): the name {name} is one that the pods need for themselves. Choose another, such as my-{name}."]
+
+
 def test_a_mount_that_is_not_a_folder(homelab: Homelab) -> None:
     homelab.volumes[1]["mount"] = "data/thumbs/"
     assert homelab.errors() == [

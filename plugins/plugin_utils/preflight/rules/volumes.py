@@ -287,6 +287,15 @@ def owner_matches(inventory: Inventory) -> Iterator[Problem]:
             )
 
 
+def names(inventory: Inventory) -> Iterator[Problem]:
+    """A volume has no name that a pod has given to a volume of its own: Kubernetes would take neither."""
+    for host in inventory.instances:
+        for volume in host.list("immich_volumes"):
+            name = str(volume.get("name"))
+            if name in volumes.TAKEN_NAMES or name.startswith(volumes.TAKEN_PREFIXES):
+                yield volume.problem(f"the name {name} is one that the pods need for themselves. Choose another, such as my-{name}.", "name")
+
+
 def mounts(inventory: Inventory) -> Iterator[Problem]:
     """Each mount is an absolute folder, of one volume, and hides nothing that the container needs."""
     for host in inventory.instances:
@@ -409,6 +418,7 @@ RULES = (
     access_matches,
     read_only_export,
     owner_matches,
+    names,
     mounts,
     media,
     not_shared,
