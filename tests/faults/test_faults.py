@@ -208,6 +208,32 @@ def test_who_releases_the_brake_while_a_guard_brakes_again_does_not_release_it(m
     assert home.braked and (memory().brake() or {})["again"]["why"] == "Films are gone, too."
 
 
+@pytest.mark.parametrize("view", ["server", "mount"])
+def test_an_old_acceptance_lets_as_many_others_not_through(make_home: Callable[..., Home], view: str) -> None:
+    """It stands in the config of a CronJob until site.yml is run without it."""
+    home = make_home("3.3.5", view)
+    assert home.guard().outcome == "scanned"
+    lost = 10 if view == "mount" else PHOTOS
+    home.accept = {"NAS photos": lost}
+    home.hide("2022")
+    assert home.guard().outcome == "scanned" and home.count(trashed=True) == 10
+    assert home.watch().outcome == "watched" and home.guard().outcome == "scanned"
+    home.hide("2023/winter")
+    report = home.guard()
+    if view == "mount":
+        assert report.outcome == "refused" and "was used up by an earlier scan" in report.message and home.count(trashed=True) == 10
+    else:
+        assert report.outcome == "braked"
+    home.bring_back()
+    home.accept = {}
+    assert home.guard().outcome == "scanned" and home.count(trashed=True) == 0
+    home.hide("2022")
+    assert home.guard().outcome == ("refused" if view == "mount" else "braked")
+    home.accept = {"NAS photos": lost}
+    assert home.guard().outcome == "scanned"  # seen anew, and accepted anew
+    home.bring_back()
+
+
 def test_the_first_look_at_an_empty_share_refuses_whatever_is_in_the_trash(make_home: Callable[..., Home]) -> None:
     """There is no list to compare with, nor min_files, nor a sentinel, and the owner has thrown away as much as the library has."""
     home = make_home("3.3.5", "mount")

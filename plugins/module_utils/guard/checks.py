@@ -144,7 +144,7 @@ class Checks:
             raise Refused(f"{', '.join(unseen)} cannot be read where Immich looks. {stake} Mount the folder, or correct the import path, and run again.")
         last = self._state.last(library["id"]) or {}
         lost = [path for path in last.get("import_paths", []) if not any(keeps(prefix, path) for prefix in paths)]
-        if lost and total and not self._view.counts_files and self._config.accept.get(limits.name) != total:
+        if lost and total and not self._view.counts_files and self.accepted(limits, library) != total:
             raise Refused(
                 f"{', '.join(lost)} was an import path at the last scan and is none any more, and all below it would go into the trash. {stake} "
                 f"Put it back; to let this through once: {acceptance(limits.name, total)}."
@@ -153,7 +153,7 @@ class Checks:
     def limit(self, library: dict[str, Any], limits: Limits, report: Report) -> int:
         """Compare the files with the last good scan; return how many the scan may trash."""
         total = (report.before or {})["total"]
-        accepted = self._config.accept.get(limits.name)
+        accepted = self.accepted(limits, library)
         told = self._config.plans.get(limits.name) if self._config.view == "zfs" else None
         if self._config.view == "zfs" and told is None:
             report.notes.append("There is no snapshot of an earlier good scan to compare with; the next run has one.")
@@ -184,6 +184,11 @@ class Checks:
             raise Refused(f"only {counted(found.found, 'file')} are there (min_files {limits.min_files:,}). {removed(found)} Nothing was changed.")
         if gone > limit and accepted != gone:
             other = f" What was accepted ({accepted:,}) was something else." if accepted else ""
+            if accepted is None and limits.name in self._config.accept:
+                other = (
+                    f" The acceptance of {self._config.accept[limits.name]:,} was used up by an earlier scan, which an old one cannot be twice; take it away "
+                    "(site.yml without immich_scan_accept), and let the guard look once without it."
+                )
             raise Refused(
                 f"it would trash {gone:,} of {counted(base, 'asset')} (limit {limit:,}, {limits.max_removed}). {removed(found)}{other} "
                 f"Nothing was changed. Put the files back and run again; to let exactly this through once: {acceptance(limits.name, gone)}."
@@ -192,6 +197,11 @@ class Checks:
         if found.added and age < limits.settle:
             raise Later(f"files are still arriving, the last one {max(0, int(age))} s ago (settle {limits.settle} s). Nothing was changed.")
         return max(limit, gone)
+
+    def accepted(self, limits: Limits, library: dict[str, Any]) -> int | None:
+        """The number that somebody accepted, unless a scan has used it up: it may stand in a config for months, and as many others may go."""
+        number = self._config.accept.get(limits.name)
+        return None if number == (self._state.last(library["id"]) or {}).get("accepted") else number
 
     def _walk(self, library: dict[str, Any]) -> Plan:
         known, seen = self._state.manifest(library["id"]), self._view.files(library, rules(library["exclusionPatterns"]))

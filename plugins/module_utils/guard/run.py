@@ -93,7 +93,7 @@ class Guard:
             if not self._trashed_by_others(library, limits, before, last):
                 # what people throw away between two looks is no loss; the import paths are those of the last good scan
                 facts = self._facts(library, before)
-                self.state.remember(library["id"], facts | {"import_paths": (last or facts)["import_paths"]})
+                self.state.remember(library["id"], facts | {name: last[name] for name in ("import_paths", "accepted") if name in (last or {})})
         except Later as reason:
             report.outcome, report.message = "later", f"Look at {report.what} put off: {reason}"
             return report
@@ -135,8 +135,13 @@ class Guard:
         # a walk may take minutes
         self.checks.folders(library, limits, total)
         # what the next run compares with, should this one not come to its end
-        self.state.remember(library["id"], self._facts(library, before) | {"unfinished": True})
-        begun = {"library": library, "allowed": limit, "before": before, "failed": failed, "quiet": 0, "report": report.shown()}
+        number, used = self._config.accept.get(limits.name), (self.state.last(library["id"]) or {}).get("accepted")
+        # one that is used up is forgotten when the guard is told of none, or of another
+        spent = {"accepted": used} if used is not None and used == number else {}
+        self.state.remember(library["id"], self._facts(library, before) | {"unfinished": True} | spent)
+        if number is not None and limit > allowed(limits.max_removed, before["total"]):
+            spent = {"accepted": number}
+        begun = {"library": library, "allowed": limit, "before": before, "failed": failed, "quiet": 0, "report": report.shown(), "spent": spent}
         try:
             self._api.post(f"/libraries/{library['id']}/scan", doing=f"start the scan of {report.what}")
         except ImmichError as error:
@@ -171,7 +176,7 @@ class Guard:
         # Where no import path can be read, Immich leaves that time as it is, and trashes all of the library. People throw away less between two looks.
         if _not_refreshed(last, library) and (not last["total"] or trashed < max(last["total"] - last["trashed"], last["total"] / 2)):
             return 0
-        within = trashed <= allowed(limits.max_removed, last["total"]) or self._config.accept.get(limits.name) == trashed
+        within = trashed <= allowed(limits.max_removed, last["total"]) or self.checks.accepted(limits, library) == trashed
         return 0 if within else trashed
 
     def _hold(self, report: Report) -> None:
@@ -230,7 +235,7 @@ class Guard:
             return self._ended(report, "failed", f"Scan of {report.what} started, and the server did not go through its folders. {advice}")
         if failed > begun["failed"]:
             return self._ended(report, "failed", f"Scan of {report.what}: {counted(failed - begun['failed'], 'job')} failed. The server's log says why.")
-        self._remember(report, library, after, whole=report.plan is not None and self._config.view == "mount")
+        self._remember(report, library, after | begun["spent"], whole=report.plan is not None and self._config.view == "mount")
         back = f", {report.returned:,} came back out of it" if report.returned else ""
         new = max(0, after["total"] - before["total"])
         message = f"Scan of {report.what} done: {counted(new, 'new asset')}, {report.trashed:,} into the trash{back}."
