@@ -50,6 +50,9 @@ INSTALL = {
     "volsync.backube": "install VolSync (https://volsync.readthedocs.io/), or remove backup from immich_volumes",
     "monitoring.coreos.com": "install the Prometheus operator (https://prometheus-operator.dev/), or set immich_monitoring: false",
     "gateway.networking.k8s.io": "install the Gateway API (https://gateway-api.sigs.k8s.io/), or use type: ingress in immich_ingress",
+    "traefik.io": "install Traefik with its CRDs (https://doc.traefik.io/traefik/), or use another type or class in immich_ingress, without https_redirect",
+    "cert-manager.io": "install cert-manager (https://cert-manager.io/docs/), or use tls_secret in immich_ingress in place of issuer",
+    "cilium.io": "install Cilium (https://docs.cilium.io/), or choose kubernetes or none as immich_network_policy",
     "resource.k8s.io": "DRA takes Kubernetes 1.34 or later; choose plugin or host as immich_server_device and immich_machine_learning_device",
 }
 
