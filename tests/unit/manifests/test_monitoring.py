@@ -70,6 +70,25 @@ def test_the_pods_that_have_metrics_are_asked(render: Render) -> None:
     assert [item["metadata"]["name"] for item in render("monitoring", immich_monitoring=True) if item["kind"] == "PodMonitor"] == ["immich-server", "immich-db"]
 
 
+@pytest.mark.parametrize("changes", [{}, {"immich_network_policy_monitoring": "observability"}])
+def test_prometheus_reaches_the_metrics_of_a_dragonfly_that_its_operator_guards(render: Render, changes: dict[str, str]) -> None:
+    """The operator's policy lets its own controller to port 9999 and nobody else."""
+    objects = render("cache", immich_monitoring=True, immich_cache_provider="dragonfly", **changes)
+    assert objects.one("Dragonfly", "immich-dragonfly")["spec"]["networkPolicyEnabled"] is True
+    spec = objects.one("NetworkPolicy", "immich-dragonfly-metrics")["spec"]
+    [rule] = spec["ingress"]
+    assert spec["podSelector"]["matchLabels"] == {"app": "immich-dragonfly"} and spec["policyTypes"] == ["Ingress"]
+    [who] = rule["from"]
+    assert who["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": changes.get("immich_network_policy_monitoring", "monitoring")}
+    assert rule["ports"] == [{"protocol": "TCP", "port": 9999}]
+
+
+@pytest.mark.parametrize("changes", [{"immich_monitoring": False}, {"immich_network_policy": "kubernetes"}, {"immich_cache_provider": "valkey"}])
+def test_no_such_policy_where_nobody_looks_or_ours_say_it(render: Render, changes: dict[str, Any]) -> None:
+    objects = render("cache", **({"immich_monitoring": True, "immich_cache_provider": "dragonfly"} | changes))
+    assert "NetworkPolicy" not in {item["kind"] for item in objects}
+
+
 def test_labels_by_which_they_are_found(render: Render) -> None:
     labels: dict[str, Any] = {"immich_monitoring_labels": {"release": "home"}, "immich_monitoring_dashboard_labels": {"dashboards": "yes"}}
     labels |= {"immich_monitoring_rule_labels": {"team": "home"}, "immich_monitoring_dashboard_annotations": {"grafana_folder": "Home"}}
