@@ -56,7 +56,7 @@ class Policy:
 
 
 LOOKUP = Rule((Peer("dns"),), (53,))
-API_SERVER = Rule((Peer("api"),), (443, 6443))
+API_SERVER = Rule((Peer("api"),), (443, 6443, 16443))  # its Service, where it usually listens, and where MicroK8s has it
 
 
 def policies(facts: Mapping[str, Any]) -> list[Policy]:

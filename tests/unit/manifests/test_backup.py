@@ -188,7 +188,7 @@ def test_the_program_is_told_what_to_look_at_and_may_do_no_more(render: Render) 
         (["configmaps"], ["immich-backup-memory"], ["get", "update"]),
     ]
     ports = {entry["port"] for rule in objects.one("NetworkPolicy", "immich-backup")["spec"]["egress"] for entry in rule["ports"]}
-    assert ports == {53, 443, 6443, 9000}
+    assert ports == {53, 443, 6443, 16443, 9000}
 
 
 def test_a_volume_of_one_node_is_looked_at_there(render: Render) -> None:

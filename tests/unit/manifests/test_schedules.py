@@ -92,7 +92,7 @@ def test_the_pod_may_nothing_but_look(render: Render) -> None:
     [to_server, to_names, to_kubernetes] = objects.one("NetworkPolicy", "immich-guard")["spec"]["egress"]
     server = to_server["to"][0]["podSelector"]["matchLabels"]
     assert server == {"app.kubernetes.io/name": "server", "app.kubernetes.io/instance": "immich"} and [port["port"] for port in to_server["ports"]] == [2283]
-    assert {port["port"] for port in to_names["ports"]} == {53} and {port["port"] for port in to_kubernetes["ports"]} == {443, 6443}
+    assert {port["port"] for port in to_names["ports"]} == {53} and {port["port"] for port in to_kubernetes["ports"]} == {443, 6443, 16443}
 
 
 def test_of_kubernetes_it_may_read_and_write_one_configmap(render: Render) -> None:
@@ -222,7 +222,8 @@ def test_metrics_are_pushed_under_the_name_of_the_instance(render: Render) -> No
     objects = render("schedules", immich_guard_pushgateway="http://pushgateway.monitoring.svc:9091/")
     address = Pushgateway.read(config(objects)["pushgateway"]).url
     assert address == "http://pushgateway.monitoring.svc:9091/metrics/job/immich_guard/instance/photos"
-    assert {port["port"] for rule in objects.one("NetworkPolicy", "immich-guard")["spec"]["egress"] for port in rule["ports"]} == {2283, 53, 443, 6443, 9091}
+    rules = objects.one("NetworkPolicy", "immich-guard")["spec"]["egress"]
+    assert {port["port"] for rule in rules for port in rule["ports"]} == {2283, 53, 443, 6443, 16443, 9091}
 
 
 def test_quiet_hours_go_to_the_guard(render: Render) -> None:
