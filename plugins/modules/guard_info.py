@@ -25,6 +25,10 @@ options:
     description: Its namespace.
     type: str
     default: immich
+  context:
+    description: The context of the kubeconfig. Required with O(configmap).
+    type: str
+    required: false
 extends_documentation_fragment:
   - homelab.immich.kubernetes
   - homelab.immich.attributes.read_only

@@ -104,7 +104,6 @@ import datetime
 import hashlib
 import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -112,6 +111,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.immich.plugins.module_utils.guard.crawl import rules
+from ansible_collections.homelab.immich.plugins.module_utils.zfs import ZfsError, lines
 from ansible_collections.homelab.immich.plugins.module_utils.zfs_diff import DiffError, meaning, parse
 
 PROPERTY = "homelab.immich:guard"
@@ -136,10 +136,6 @@ SPEC: dict[str, Any] = {
 }
 
 
-class ZfsError(Exception):
-    """What zfs refused; the message is for a person."""
-
-
 class Library:
     """One library on this NAS, and its datasets."""
 
@@ -161,8 +157,8 @@ class Library:
 
     def ours(self, dataset: str) -> list[tuple[str, bool]]:
         """The snapshots of a dataset that this has taken for this library, the newest first, and whether a good scan followed."""
-        lines = _zfs("list", "-H", "-p", "-d", "1", "-t", "snapshot", "-o", f"name,{SCANNED},{PROPERTY}", "-S", "createtxg", dataset).splitlines()
-        rows = [line.split("\t", 2) for line in lines]
+        said = _zfs("list", "-H", "-p", "-d", "1", "-t", "snapshot", "-o", f"name,{SCANNED},{PROPERTY}", "-S", "createtxg", dataset).splitlines()
+        rows = [line.split("\t", 2) for line in said]
         return [(name, good == "yes") for name, good, mark in rows if name.partition("@")[2].startswith(self.prefix) and mark == self.mark]
 
     def snapshot(self, now: datetime.datetime) -> str:
@@ -180,7 +176,7 @@ class Library:
         def entries() -> Iterator[Any]:
             for dataset, known in before.items():
                 if known:
-                    yield from parse(_lines("diff", "-FHt", known, f"{dataset}@{snapshot}" if snapshot else dataset))
+                    yield from parse(lines("diff", "-FHt", known, f"{dataset}@{snapshot}" if snapshot else dataset))
 
         given = self.given
         found = meaning(entries(), given["folders"], rules(given["exclusion_patterns"]), _files, known=given["total"], now=time.time())
@@ -199,27 +195,11 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def _zfs(*words: str) -> str:
-    return "".join(_lines(*words))
-
-
-def _lines(*words: str) -> Iterator[str]:
-    """What zfs says, line by line: a diff may have a million."""
-    environment = os.environ | {"LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/run/current-system/sw/bin"}
-    try:
-        process = subprocess.Popen(["zfs", *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="surrogateescape")
-    except FileNotFoundError:
-        raise ZfsError("There is no zfs here. The view zfs needs a NAS with OpenZFS; use immich_guard_view: server or mount.") from None
-    with process:
-        assert process.stdout and process.stderr
-        yield from process.stdout
-        said = process.stderr.read().strip()
-    if process.returncode:
-        allow = " Run as root, or allow it: zfs allow -u USER diff,snapshot,destroy,mount,userprop DATASET." if "ermission denied" in said else ""
-        raise ZfsError(f"zfs {' '.join(words)} failed: {said}.{allow}")
+    return "".join(lines(*words))
 
 
 def _datasets() -> list[tuple[str, str, bool]]:
-    rows = (line.rstrip("\n").split("\t") for line in _lines("list", "-H", "-t", "filesystem", "-o", "name,mountpoint,mounted"))
+    rows = (line.rstrip("\n").split("\t") for line in lines("list", "-H", "-t", "filesystem", "-o", "name,mountpoint,mounted"))
     return [(name, place, mounted == "yes") for name, place, mounted in rows if place.startswith("/")]
 
 

@@ -102,6 +102,6 @@ def test_systemd_takes_any_expression() -> None:
         first = chosen.randint(low, high)
         return chosen.choice(["*", f"*/{chosen.randint(1, 9)}", str(first), f"{first}-{chosen.randint(first, high)}", f"{low},{high}", f"{first}/3"])
 
-    events = [event for _ in range(40) for event in calendar(" ".join(some(low, high) for _n, low, high, _names in FIELDS[1:]), ZONE)]
+    events = [event for _number in range(40) for event in calendar(" ".join(some(low, high) for _n, low, high, _names in FIELDS[1:]), ZONE)]
     said = subprocess.run(["systemd-analyze", "calendar", *events], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr

@@ -103,7 +103,7 @@ def external(inventory: Inventory) -> Iterator[Problem]:
                 "Set both, or neither where role, database and extensions are there already.",
                 (f"immich_database_admin_{there}",),
             )
-        source = next(iter(host.get("immich_secrets", {}).get("database") or {"generated": True}))
+        source = [*(host.get("immich_secrets", {}).get("database") or ("generated",))][0]
         if user and source not in ("values", "sops") and not host.rehearses:
             yield Problem(
                 host.name,

@@ -123,7 +123,7 @@ def owner(inventory: Inventory) -> Iterator[Problem]:
                 if purpose in host.get("immich_secrets", {}):
                     text = (
                         f"immich_secrets.{purpose} is for immich_settings_owner: file, and it is api. Choose file, or write the value, encrypted, to "
-                        f"immich_settings.{next(iter(keys.values()))}."
+                        f"immich_settings.{[*keys.values()][0]}."
                     )
                     yield Problem(host.name, text, ("immich_secrets", purpose))
             continue
