@@ -32,7 +32,7 @@ def test_the_image_of_the_versions_or_one_of_your_own(render: Render) -> None:
 
 def test_how_a_cluster_was_made_is_never_changed(render: Render) -> None:
     live = render("database").one("Cluster", "immich-db")
-    assert live["metadata"]["annotations"] == {"homelab.immich/initial": "spec.bootstrap"}
+    assert live["metadata"]["annotations"] == {"homelab.immich/initial": "spec.bootstrap,spec.externalClusters"}
 
 
 def test_a_catalog_says_which_image_a_major_version_has(render: Render) -> None:

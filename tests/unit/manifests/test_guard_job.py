@@ -17,7 +17,7 @@ import examples
 import pytest
 from ansible_collections.homelab.immich.plugins.action import guard_job
 
-RECORD = {"at": "2026-11-21T03:00:12+00:00", "library": "NAS photos", "owner": "me@example.net", "outcome": "scanned", "message": "Scan done."}
+RECORD = {"at": "2026-11-21T03:00:12+00:00", "library": "NAS photos", "owner": "me@example.net", "outcome": "scanned", "message": "Scan done.", "trashed": 0}
 RECORD |= {"plan": {"known": 41_203, "found": 41_205, "added": 3, "removed": 1}}
 
 

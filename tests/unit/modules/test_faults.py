@@ -31,16 +31,30 @@ each_module = pytest.mark.parametrize("name", MODULES)
 OPTIONS = {name: options | ({"wait": False} if name in ("library_scan",) else {}) for name, options in MODULES.items()}
 
 
+def served(tmp: Path) -> Server:
+    (tmp / "photos").mkdir()
+    return Server("3.3.5", {"/mnt/photos": tmp / "photos"}, tmp)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    tmp = tmp_path_factory.mktemp("immich")
-    (tmp / "photos").mkdir()
-    with Server("3.3.5", {"/mnt/photos": tmp / "photos"}, tmp) as running:
+    with served(tmp_path_factory.mktemp("immich")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that keeps what tests make: the others ask for the same things, in whatever order they run."""
+    with served(tmp_path_factory.mktemp("written")) as running:
         yield running
 
 
 @pytest.fixture
 def immich(server: Server, run_module: Run) -> Iterator[Immich]:
+    yield from ready_on(server, run_module)
+
+
+def ready_on(server: Server, run_module: Run) -> Iterator[Immich]:
     ready = Immich(server, "", run_module)
     ready.log_in("admin")
     ready.key = ready.log_in("api_key", name="tests", permissions=["all"], replace_lost=True)["secret"]
@@ -84,6 +98,10 @@ def test_a_fault_that_stays_is_told_in_one_sentence(immich: Immich, name: str, f
 @pytest.fixture
 def through_the_cluster(server: Server, tmp_path: Path) -> dict[str, Any]:
     """Options that reach the same server through the Kubernetes API."""
+    return proxied(server, tmp_path)
+
+
+def proxied(server: Server, tmp_path: Path) -> dict[str, Any]:
     entries = {"clusters": [{"name": "c", "cluster": {"server": server.url}}], "contexts": [{"name": "homelab", "context": {"cluster": "c"}}]}
     (tmp_path / "kubeconfig").write_text(json.dumps(entries))
     return {"url": None, "kubeconfig": str(tmp_path / "kubeconfig"), "context": "homelab"}
@@ -174,8 +192,12 @@ def sent(server: Server, call: str) -> int:
 
 
 @pytest.fixture
-def writing(immich: Immich) -> Immich:
+def writing(written: Server, run_module: Run) -> Iterator[Immich]:
     """With a library to scan, and no job left."""
+    yield from map(_with_a_library, ready_on(written, run_module))
+
+
+def _with_a_library(immich: Immich) -> Immich:
     if "NAS" not in [library["name"] for library in immich.db["libraries"].values()]:
         assert immich.run("library", name="NAS", owner=EMAIL, import_paths=["/mnt/photos"], allow_overlap=True).changed
     assert not immich.run("queue", name="library", state="resumed").failed
@@ -194,10 +216,10 @@ def test_what_may_have_been_done_is_not_done_again(writing: Immich, name: str, h
 
 
 @pytest.mark.parametrize("how", ["reset_in_body", "reset", "bad_gateway", "truncated"])
-def test_what_may_have_been_done_through_the_service_proxy_is_not_done_again(writing: Immich, through_the_cluster: dict[str, Any], how: str) -> None:
+def test_what_may_have_been_done_through_the_service_proxy_is_not_done_again(writing: Immich, tmp_path: Path, how: str) -> None:
     options, call = WRITES["library"]
     getattr(writing.server.faults, how)(on=call)
-    sentence(writing.run("library", **options(f"proxied {how}"), **through_the_cluster), writing.server.url)
+    sentence(writing.run("library", **options(f"proxied {how}"), **proxied(writing.server, tmp_path)), writing.server.url)
     assert sent(writing.server, call) == 1
 
 

@@ -156,5 +156,5 @@ def test_names_of_permissions_follow_the_dialect() -> None:
 
 
 def test_a_purpose_that_nobody_knows_lists_those_that_are() -> None:
-    with pytest.raises(versions.VersionError, match="'library' .* choose from backups, guard, integrity, libraries"):
+    with pytest.raises(versions.VersionError, match="'library' .* choose from backups, dashboard, guard, integrity, libraries"):
         versions.permissions("v3.3.5", ["library"])
