@@ -111,7 +111,7 @@ options:
   volumes:
     description:
       - The volumes, as the filter P(homelab.immich.volumes#filter) gives them. What the server mounts now must stay what it mounts.
-      - A claim that exists must let its pods do what they are to do, and a class must be able to.
+      - Without any, that is not looked at. A claim that exists must let its pods do what they are to do, and a class must be able to.
     type: list
     elements: dict
     default: []

@@ -56,6 +56,7 @@ all:
         immich_volumes: ["{{ media }}", "{{ photos }}"]
         library: {name: NAS, owner: admin@example.net, import_paths: [/mnt/photos]}
         immich_libraries: ["{{ library }}"]
+        immich_backup_waive: [upload, library, profile, backups]
       hosts:
         fine: {}
 """

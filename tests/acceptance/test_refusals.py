@@ -92,7 +92,8 @@ def test_a_renamed_volume_is_not_replaced_by_an_empty_one(homelab):
     kept = {"immich_volumes": [*volumes, {"name": "incoming", "existing_claim": "immich-uploads", "mount": "/mnt/uploads"}]}
     run = homelab.play("-e", json.dumps(kept), "--check")
     assert "immich-uploads, no longer wanted" not in run.output
-    assert homelab.play("-e", json.dumps(renamed | {"immich_accept_moved_volumes": ["incoming"]})).total("changed") == 1
+    # tank is the one that brings the rehearsal up, without the claim that was named before
+    assert homelab.play("-e", json.dumps(renamed | {"immich_accept_moved_volumes": ["incoming"]})).recap["photos"]["changed"] == 1
     homelab.play()
 
 

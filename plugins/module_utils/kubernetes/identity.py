@@ -457,7 +457,7 @@ def usable_volumes(wanted: Wanted, found: Found) -> list[str]:
 def same_files(wanted: Wanted, found: Found) -> list[str]:
     """The server finds on its mounts the files that it has there now."""
     server = found.server(wanted)
-    if not server:
+    if not server or not wanted.volumes:  # without a list there is nothing to compare with
         return []
     of_server = [volume for volume in wanted.volumes if "server" in volume["pods"]]
     beside = [item for item in found.workloads if item["kind"] == "Deployment"]
