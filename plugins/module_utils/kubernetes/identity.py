@@ -457,11 +457,13 @@ def usable_volumes(wanted: Wanted, found: Found) -> list[str]:
 def same_files(wanted: Wanted, found: Found) -> list[str]:
     """The server finds on its mounts the files that it has there now."""
     server = found.server(wanted)
-    if not server or not wanted.volumes:  # without a list there is nothing to compare with
+    if not server:
         return []
     of_server = [volume for volume in wanted.volumes if "server" in volume["pods"]]
     beside = [item for item in found.workloads if item["kind"] == "Deployment"]
-    result = mounts.moved(server, found.static_volumes, of_server, wanted.accept_moved_volumes, wanted.media_location, beside)
+    # without a list there is nothing to compare with
+    moved = mounts.moved(server, found.static_volumes, of_server, wanted.accept_moved_volumes, wanted.media_location, beside)
+    result = moved if wanted.volumes else []
     was = mounts.media_location(server)
     if was and was != wanted.media_location and compare(wanted.version, REWRITES_PATHS) < 0:
         result.append(
