@@ -26,6 +26,10 @@ options:
       - Name of the ConfigMap in O(namespace) of O(context) that the guards of the server share. While it says that the brake is set
         (M(homelab.immich.brake)), the settings that the brake holds are left as they are, with a warning.
     type: str
+  remembered:
+    description:
+      - What another memory remembers of the brake, RV(homelab.immich.guard_info#module:brake). It counts as if the ConfigMap said it.
+    type: dict
 extends_documentation_fragment:
   - homelab.immich.connection
   - homelab.immich.attributes
@@ -71,7 +75,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.guard.brake import held
-from ansible_collections.homelab.immich.plugins.module_utils.guard.state import memory_of_brake
+from ansible_collections.homelab.immich.plugins.module_utils.guard.state import both, memory_of_brake
 from ansible_collections.homelab.immich.plugins.module_utils.immich import settings
 from ansible_collections.homelab.immich.plugins.module_utils.immich.guard_memory import shared_memory
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
@@ -91,11 +95,11 @@ def without(given: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = ImmichModule({"settings": {"type": "dict", "required": True}, "configmap": {"type": "str"}})
+    module = ImmichModule({"settings": {"type": "dict", "required": True}, "configmap": {"type": "str"}, "remembered": {"type": "dict"}})
     module.hide(*settings.secrets(module.params["settings"]))
     with module.api() as api:
         shared = shared_memory(module.params, read_only=True)
-        brake = memory_of_brake(shared) if shared else None
+        brake = both(memory_of_brake(shared) if shared else None, module.params["remembered"])
         wanted = dict(settings.flat(module.params["settings"]))
         left = sorted(name for name, value in held(api).items() if brake and wanted.get(name, value) != value)
         if left:

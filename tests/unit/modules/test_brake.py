@@ -241,6 +241,9 @@ def test_a_brake_that_another_memory_remembers_is_taken_over_and_released(immich
 def test_a_release_knows_what_another_memory_remembers(immich: Any, memory: str, tmp_path: Path) -> None:
     before, other = values(immich), State(str(tmp_path / "other"))
     immich.run("brake", memory=str(other.folder))
+    name = "nightlyTasks.databaseCleanup" if before["cleanup"] is not None else "trash.days"
+    kept = {"nightlyTasks": {"databaseCleanup": True}} if before["cleanup"] is not None else {"trash": {"days": 20}}
+    assert immich.run("system_config", settings=kept, remembered=other.brake())["held"] == [name]
     released = immich.run("brake", memory=memory, state="released", remembered=other.brake())
     assert released.changed and released["left_alone"] == [] and values(immich) == before
 
