@@ -34,7 +34,6 @@ _list:
 """
 
 import base64
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +43,13 @@ from ansible.plugins.lookup import LookupBase
 from ansible_collections.homelab.immich.plugins.module_utils.guard.zipped import archive
 
 
-@cache
-def _packed() -> str:
-    return base64.b64encode(archive()).decode()
-
-
 class LookupModule(LookupBase):
     """Pack the guard."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the file."""
         if not terms:
-            return [_packed()]
+            return [base64.b64encode(archive()).decode()]
         if terms != ["path"]:
             raise AnsibleLookupError(f"homelab.immich.guard knows the term path; there is no {', '.join(map(str, terms))}.")
         file = Path(DEFAULT_LOCAL_TMP) / "guard.pyz"

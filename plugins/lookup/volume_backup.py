@@ -34,16 +34,10 @@ _list:
 """
 
 import base64
-from functools import cache
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.homelab.immich.plugins.module_utils.volume_backup.zipped import archive
-
-
-@cache
-def _packed() -> str:
-    return base64.b64encode(archive()).decode()
 
 
 class LookupModule(LookupBase):
@@ -51,4 +45,4 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the file."""
-        return [_packed()]
+        return [base64.b64encode(archive()).decode()]
