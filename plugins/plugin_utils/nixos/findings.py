@@ -245,16 +245,21 @@ def create_command(wanted: Mapping[str, Any], seen: Seen) -> str:
 
 
 def gone(exports: Iterable[Mapping[str, Any]], seen: Seen, host: str) -> list[str]:
-    """Plain folders that were exported before and have lost their sentinel: what was mounted there probably is not."""
+    """What was exported before and has lost its sentinel: a plain folder whose disk is probably not mounted, a dataset to read from that is empty now."""
     ours = {entry.path for entry in parse(seen.module or "")}
     found = []
     for export in exports:
         path = nas.nfs_path(export, "nixos")
         there = seen.folders.get(f"{export['name']} {path}")
-        if not export.get("dataset") and path in ours and there and not there.sentinel:
+        if path not in ours or there is None or there.sentinel:
+            continue
+        if not export.get("dataset"):
             command = " ; ".join(nas.sentinel_commands(export, "nixos"))
             text = f"{path} was exported before, and its sentinel is gone: a disk is probably not mounted."
             found.append(f"{host}, export {export['name']}: {text} Mount it; if the folder is right as it is, run {command}.")
+        elif there.is_empty and nas.normalise(export)["access"] == "ro":
+            text = f"{path} was exported before, and is empty now, without its sentinel: is {export['dataset']} the right dataset?"
+            found.append(f"{host}, export {export['name']}: {text} Bring the photos back, then run again.")
     return found
 
 

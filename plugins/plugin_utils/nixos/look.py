@@ -58,7 +58,8 @@ fi
 _PLACES = r"""
 look() { # export and folder as one word, folder, the sentinel in it
     if there=$(stat -L -c '%u %g %a' "$2" 2>/dev/null); then
-        [ -d "$2" ] && kind=folder || kind=other
+        kind=other
+        if [ -d "$2" ]; then [ -n "$(ls -A "$2")" ] && kind=folder || kind=empty; fi
         [ -d "$2/$3" ] && sentinel=yes || sentinel=no
         tell "place $1" "$there $kind $sentinel $(readlink -f "$2")"
     fi
@@ -81,11 +82,12 @@ class Folder:
     group: int
     mode: int
     is_folder: bool
+    is_empty: bool
     sentinel: bool
     real: str
 
 
-NOTHING = Folder(0, 0, 0, False, False, "")
+NOTHING = Folder(0, 0, 0, False, False, False, "")
 
 
 @dataclasses.dataclass
@@ -190,4 +192,4 @@ def read_places(printed: str, seen: Seen) -> None:
             seen.marks.setdefault(name, []).append(value)
         elif what == "place":
             owner, group, mode, kind, sentinel, real = value.split(" ", 5)
-            seen.folders[name] = Folder(int(owner), int(group), int(mode, 8), kind == "folder", sentinel == "yes", real)
+            seen.folders[name] = Folder(int(owner), int(group), int(mode, 8), kind != "other", kind == "empty", sentinel == "yes", real)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -293,6 +294,19 @@ def test_the_sentinel_of_a_folder_that_lost_it_is_not_made_again(host, run):
     (host.tank / "attic/.immich-guard/attic").rmdir()
     result = run(exports=[export])
     assert result["failed"] and "its sentinel is gone: a disk is probably not mounted. Mount it; if the folder is right as it is" in result["msg"]
+
+
+def test_a_dataset_that_lost_its_photos_gets_no_sentinel(host, run):
+    """Such as one that was destroyed and made anew by that name. An export that Immich writes to may start empty."""
+    exports = [images(host, access="ro")]
+    assert not run(exports=exports).get("failed")
+    for sentinel in host.tank.rglob(".immich-guard"):
+        shutil.rmtree(sentinel)
+    result = run(exports=exports)
+    assert result["failed"] and "is empty now, without its sentinel: is tank/Images the right dataset? Bring the photos back" in result["msg"]
+    assert not list(host.tank.rglob(".immich-guard"))
+    (host.tank / "Images/1.jpg").touch()
+    assert not run(exports=exports).get("failed") and (host.tank / "Images/.immich-guard/images").is_dir()
 
 
 def test_a_dataset_that_goes_away_gets_no_sentinel(host, run):
