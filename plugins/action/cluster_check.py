@@ -32,6 +32,7 @@ WANTED = {
     "ingress_classes": {"type": "list", "elements": "str", "default": []},
     "gateways": {"type": "list", "elements": "str", "default": []},
     "traefik": {"type": "bool", "default": False},
+    "kinds": {"type": "list", "elements": "dict", "default": []},
     "accept_cluster": {"type": "str", "default": ""},
     "accept_moved_volumes": {"type": "list", "elements": "str", "default": []},
     "volumes": {"type": "list", "elements": "dict", "default": []},

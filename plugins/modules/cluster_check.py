@@ -99,6 +99,13 @@ options:
     description: Whether a way in leads through Traefik. One whose C(readTimeout) would end the upload of a film is a warning.
     type: bool
     default: false
+  kinds:
+    description:
+      - The kinds of operators that are needed. All that this cluster does not know are one problem, which says how to install them.
+      - Each has C(api_version), a list of C(kinds), and C(variable), the name of the variable that wants them. It is left out where that is empty.
+    type: list
+    elements: dict
+    default: []
   accept_cluster:
     description: The identity of the cluster that takes the place of the last one.
     type: str

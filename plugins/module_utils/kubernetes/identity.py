@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener, getproxies_environment
 
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts, scaling, storage
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import mounts, operators, scaling, storage
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError, Client
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import LOOPBACK
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.memory import cluster_uid
@@ -28,7 +28,6 @@ READ_TIMEOUT = re.compile(r"entrypoints[._]\w+[._]transport[._]respondingtimeout
 UPLOAD_SECONDS = 600  # what Immich's documentation asks for
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 REWRITES_PATHS = "v1.136.0"  # from then on a server that starts with another media location rewrites the paths in its database
-INSTALL_CNPG = "Install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider"
 
 
 @dataclass
@@ -55,6 +54,7 @@ class Wanted:
     ingress_classes: list[str] = field(default_factory=list)
     gateways: list[str] = field(default_factory=list)  # as immich_ingress names them
     traefik: bool = False  # a way in leads through it
+    kinds: list[dict[str, Any]] = field(default_factory=list)  # of operators, as roles/deliver/vars has them
     accept_cluster: str = ""
     accept_moved_volumes: list[str] = field(default_factory=list)
     volumes: list[dict[str, Any]] = field(default_factory=list)  # as the filter homelab.immich.volumes gives them
@@ -92,6 +92,7 @@ class Found:
     ingress_classes: list[Object] = field(default_factory=list)
     gateways: list[Object] | None = field(default_factory=list)  # None without the Gateway API
     traefiks: list[Object] = field(default_factory=list)  # its Deployments and DaemonSets
+    missing: list[dict[str, Any]] = field(default_factory=list)  # of the kinds of operators that are wanted
     services: list[str] = field(default_factory=list)  # of the namespace
     nodes: list[Object] = field(default_factory=list)  # where something is autoscaled
     measured: bool = True  # a metrics server is there
@@ -152,6 +153,7 @@ def look(client: Client, wanted: Wanted) -> Found:
     if wanted.autoscaled:
         found.nodes = every("v1", "Node") or []
         found.measured = client.resource(*scaling.METRICS) is not None
+    found.missing = operators.missing(client, wanted.kinds)
     found.services = [item["metadata"]["name"] for item in every("v1", "Service", wanted.namespace) or []]
     found.static_volumes = every("v1", "PersistentVolume", "", mine) or []
     found.storage.classes = {item["metadata"]["name"]: item for item in found.storage_classes}
@@ -272,10 +274,7 @@ def one_name(wanted: Wanted, found: Found) -> list[str]:
 
 def prerequisites(wanted: Wanted, found: Found) -> list[str]:
     """What the objects need is installed."""
-    result = []
-    if wanted.database_provider == "cnpg" and found.clusters is None:
-        result.append(f"immich_database_provider is cnpg, and this cluster has no CloudNativePG. {INSTALL_CNPG}.")
-    result += _gateways(wanted, found)
+    result = operators.lacking(found.missing) + _gateways(wanted, found)
     if (0, 0) < found.kubernetes < (1, 33):
         result.append(
             f"immich_database_vectorchord_image is set, and this cluster is Kubernetes {'.'.join(map(str, found.kubernetes))}, which mounts no images."
@@ -297,9 +296,7 @@ def prerequisites(wanted: Wanted, found: Found) -> list[str]:
 
 def _gateways(wanted: Wanted, found: Found) -> list[str]:
     """The Gateways that immich_ingress names exist, with the listeners that it names."""
-    if found.gateways is None:
-        return ["immich_ingress has type: gateway, and this cluster has no Gateway API. Install it (https://gateway-api.sigs.k8s.io), or choose another type."]
-    if not wanted.gateways or "Gateway" in found.unlisted:
+    if not wanted.gateways or found.gateways is None or "Gateway" in found.unlisted:
         return []
     result = []
     live = {f"{item['metadata']['namespace']}/{item['metadata']['name']}": item for item in found.gateways}

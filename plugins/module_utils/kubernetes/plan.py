@@ -36,25 +36,11 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
     title,
     without_userinfo,
 )
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.operators import INSTALL
 
 ATTEMPTS = 5  # a controller may write an object between our reading and our asking
 # Made first, because others need them; the rest keeps the order in which it is given.
 FIRST = ("Namespace", "StorageClass", "PersistentVolume", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim")
-INSTALL = {
-    "postgresql.cnpg.io": "install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider",
-    "barmancloud.cnpg.io": "install the Barman Cloud plugin (https://cloudnative-pg.io/plugin-barman-cloud/), or remove immich_database_backup",
-    "external-secrets.io": "install the External Secrets Operator from v0.16 (https://external-secrets.io/), or choose another source in immich_secrets",
-    "onepassword.com": "install the 1Password operator (https://developer.1password.com/docs/k8s/operator/), or choose another source in immich_secrets",
-    "bitnami.com": "install Sealed Secrets (https://github.com/bitnami-labs/sealed-secrets), or choose another source in immich_secrets",
-    "dragonflydb.io": "install the Dragonfly operator (https://github.com/dragonflydb/dragonfly-operator), or choose another immich_cache_provider",
-    "volsync.backube": "install VolSync (https://volsync.readthedocs.io/), or remove backup from immich_volumes",
-    "monitoring.coreos.com": "install the Prometheus operator (https://prometheus-operator.dev/), or set immich_monitoring: false",
-    "gateway.networking.k8s.io": "install the Gateway API (https://gateway-api.sigs.k8s.io/), or use type: ingress in immich_ingress",
-    "traefik.io": "install Traefik with its CRDs (https://doc.traefik.io/traefik/), or use another type or class in immich_ingress, without https_redirect",
-    "cert-manager.io": "install cert-manager (https://cert-manager.io/docs/), or use tls_secret in immich_ingress in place of issuer",
-    "cilium.io": "install Cilium (https://docs.cilium.io/), or choose kubernetes or none as immich_network_policy",
-    "resource.k8s.io": "DRA takes Kubernetes 1.34 or later; choose plugin or host as immich_server_device and immich_machine_learning_device",
-}
 
 
 class Refused(Exception):

@@ -10,7 +10,7 @@ import json
 import threading
 
 import pytest
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory, prune
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes import identity, memory, operators, prune
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import ApiError
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.identity import Found, Wanted
 
@@ -35,6 +35,10 @@ def database(image=VECTORCHORD, labels=None, name="immich-db", **status):
 
 def config(**data):
     return thing("ConfigMap", "immich-instance", OURS, data={"cluster_uid": "here", "initialized": "true", "version": "v3.3.5", **data})
+
+
+def kinds(api_version, variable, *names):
+    return {"api_version": api_version, "variable": variable, "kinds": list(names)}
 
 
 def wanted(**more):
@@ -150,9 +154,35 @@ def test_another_name_for_an_instance_that_runs_is_refused():
 
 
 def test_without_cloudnativepg_one_sentence_says_how_to_get_it():
-    [problem] = identity.problems(wanted(), found(clusters=None))
-    assert "Install CloudNativePG" in problem
+    [problem] = identity.problems(wanted(), found(clusters=None, missing=[kinds("postgresql.cnpg.io/v1", "immich_database_provider", "Cluster")]))
+    assert "install CloudNativePG" in problem
     assert identity.problems(wanted(database_provider="external"), found(clusters=None)) == []
+
+
+class Knows:
+    """A cluster that knows a few kinds."""
+
+    def __init__(self, *known):
+        self.known = known
+
+    def resource(self, api_version, kind):
+        return (api_version, kind) if kind in self.known else None
+
+
+def test_all_operators_that_are_missing_are_one_sentence():
+    rows = [
+        kinds("postgresql.cnpg.io/v1", "immich_database_provider", "Cluster", "Database"),
+        kinds("postgresql.cnpg.io/v1", "immich_database_backup", "ScheduledBackup"),
+        kinds("dragonflydb.io/v1alpha1", "immich_cache_provider", "Dragonfly"),
+        kinds("volsync.backube/v1alpha1", "backup in immich_volumes", "ReplicationSource"),
+    ]
+    assert identity.problems(wanted(), found(missing=operators.missing(Knows("Cluster", "Dragonfly"), rows))) == [
+        "This cluster has no Database and no ScheduledBackup (postgresql.cnpg.io/v1) for immich_database_provider and immich_database_backup: install"
+        " CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider; no ReplicationSource (volsync.backube/v1alpha1)"
+        " for backup in immich_volumes: install VolSync (https://volsync.readthedocs.io/), or remove backup from immich_volumes."
+    ]
+    everything = Knows(*(kind for row in rows for kind in row["kinds"]))
+    assert identity.problems(wanted(), found(missing=operators.missing(everything, rows))) == []
 
 
 def test_a_missing_storage_class_is_named_with_those_that_exist():
@@ -225,8 +255,9 @@ def test_gateways_and_their_listeners_exist():
 
 
 def test_a_cluster_without_the_gateway_api():
-    [problem] = identity.problems(wanted(gateways=["network/public"]), found(gateways=None))
-    assert "this cluster has no Gateway API" in problem
+    lacking = [kinds("gateway.networking.k8s.io/v1", "immich_ingress", "HTTPRoute")]
+    [problem] = identity.problems(wanted(gateways=["network/public"]), found(gateways=None, missing=lacking))
+    assert "install the Gateway API" in problem
 
 
 def test_an_immich_of_somebody_else_is_never_doubled():
@@ -393,7 +424,8 @@ def test_whether_there_is_a_database(cluster, provider, there):
 
 
 def test_all_reasons_are_given_at_once():
-    cluster = found(clusters=None, memory={"cluster_uid": "elsewhere"}, routes=[thing("Ingress", "old", spec={"rules": [{"host": "photos.example.net"}]})])
+    lacking = [kinds("postgresql.cnpg.io/v1", "immich_database_provider", "Cluster")]
+    cluster = found(missing=lacking, memory={"cluster_uid": "elsewhere"}, routes=[thing("Ingress", "old", spec={"rules": [{"host": "photos.example.net"}]})])
     assert len(identity.problems(wanted(), cluster)) == 3
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.plan import INSTALL
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.operators import INSTALL
 
 BUILT_IN = {"apps", "autoscaling", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "resource.k8s.io"}
 
