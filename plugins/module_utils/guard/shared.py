@@ -5,22 +5,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional, Protocol
+from typing import Any, Protocol
 
-from ..immich.errors import ImmichError, Unreachable
-from ..immich.transport import HttpTransport, TransportError
+from ..immich.errors import ImmichError
+from ..pod_api import ACCOUNT, Call, NoPod, pod_api
 
-# one that no playbook and no person edits with: what it holds stays when the object is applied again
-FIELD_MANAGER = "homelab.immich-guard"
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TRIES = 5
-_TIMEOUT_S = 30.0
-# method, path and body of a request; status and body of what the Kubernetes API answers
-Call = Callable[[str, str, Optional[Mapping[str, Any]]], tuple[int, dict[str, Any]]]  # noqa: UP045  # pylint takes | here for an error
 
 
 class Store(Protocol):
@@ -119,22 +112,8 @@ class ConfigMap:
 
 def in_cluster(name: str, account: Path = ACCOUNT, environment: Mapping[str, str] | None = None) -> ConfigMap:
     """The ConfigMap of this name beside the pod in which this runs, with the pod's own account."""
-    environment = os.environ if environment is None else environment
     try:
-        namespace, host = (account / "namespace").read_text().strip(), environment["KUBERNETES_SERVICE_HOST"]
-    except (OSError, KeyError):
+        call, namespace = pod_api(account, environment)
+    except NoPod:
         raise ImmichError(f"configmap is {name!r}, and this does not run in a pod with an account; leave it out, and the folder memory keeps it.") from None
-    url = f"https://{f'[{host}]' if ':' in host else host}:{environment.get('KUBERNETES_SERVICE_PORT', '443')}"
-    transport = HttpTransport(url, ca_cert=str(account / "ca.crt"))
-
-    def call(method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, dict[str, Any]]:
-        # the token is renewed while a long scan runs
-        headers = {"authorization": f"Bearer {(account / 'token').read_text().strip()}", "accept": "application/json", "content-type": "application/json"}
-        path = path if body is None else f"{path}?fieldManager={FIELD_MANAGER}"
-        try:
-            response = transport.send(method, path, headers, None if body is None else json.dumps(body).encode(), _TIMEOUT_S)
-            return response.status, json.loads(response.body)
-        except (TransportError, OSError, ValueError) as error:
-            raise Unreachable(f"The Kubernetes API at {url} does not answer: {error}. The network policy of the guard has to let it there.") from error
-
     return ConfigMap(call, namespace, name)

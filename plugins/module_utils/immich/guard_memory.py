@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..guard.shared import FIELD_MANAGER, ConfigMap
+from ..guard.shared import ConfigMap
+from ..pod_api import FIELD_MANAGER
 from .errors import ImmichError, Unreachable
 
 # of the ConfigMap: the host whose systemd scans by the clock, and what it scans

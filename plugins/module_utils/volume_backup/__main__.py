@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ..guard.shared import ConfigMap
 from ..immich.errors import ImmichError
+from ..pod_api import pod_api
 from .config import Config, ConfigError
-from .kubernetes import Unavailable, in_cluster
 from .run import EXIT_CODES, Backup
 from .volsync import Replication
 
@@ -44,10 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (ConfigError, OSError, ValueError) as error:
         return _end(2, f"{given.config}: {error}")
     try:
-        call, namespace = in_cluster()
+        call, namespace = pod_api()
         replication, memory = Replication(call, namespace, config.source), ConfigMap(call, namespace, config.memory)
         outcome = Backup(config, replication, memory, os.environ.get("RESTIC_REPOSITORY", ""), tell=_tell).run()
-    except (Unavailable, ImmichError) as error:
+    except ImmichError as error:
         return _end(3, str(error))
     return _end(EXIT_CODES[outcome.word], outcome.message)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..guard.shared import Store
+from ..immich.errors import ImmichError
 from .config import Config, allowed
-from .kubernetes import Unavailable
 from .source import Refused, look
 from .volsync import Replication, failed, result, said
 
@@ -52,7 +52,7 @@ class Backup:
         self._key = f"{config.source}.json"
 
     def run(self) -> Outcome:
-        """Do all of it; Unavailable when the Kubernetes API does not answer."""
+        """Do all of it; ImmichError when the Kubernetes API does not answer."""
         try:
             before = self._look()
         except Refused as reason:
@@ -98,7 +98,7 @@ class Backup:
         while True:
             try:
                 status = self._replication.status()
-            except Unavailable as error:  # an API server that is updated; the backup goes on
+            except ImmichError as error:  # an API server that is updated; the backup goes on
                 self._tell(str(error))
                 status = {}
             if status.get("lastManualSync") == token or (failed(status) and not retried) or self._clock() >= ends:

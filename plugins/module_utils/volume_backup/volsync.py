@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..guard.shared import Call
-from .kubernetes import Unavailable
+from ..immich.errors import ImmichError
+from ..pod_api import Call
 
 _PROCESSED = re.compile(r"^\s*processed (\d+) files", re.IGNORECASE | re.MULTILINE)
 _SAVED = re.compile(r"^\s*snapshot (\S+) saved", re.IGNORECASE | re.MULTILINE)
@@ -37,7 +37,7 @@ class Replication:
     def _do(self, method: str, body: dict[str, Any] | None) -> dict[str, Any]:
         status, answer = self._call(method, self._path, body)
         if status != 200:
-            raise Unavailable(f"{self._what} could not be {'read' if method == 'GET' else 'written'}: {status} {answer.get('message', '')}")
+            raise ImmichError(f"{self._what} could not be {'read' if method == 'GET' else 'written'}: {status} {answer.get('message', '')}")
         return answer
 
 

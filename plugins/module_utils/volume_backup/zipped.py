@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..zipped import packed
 
 # what it takes of its neighbours
-_OTHERS = ("guard/shared", "immich/errors", "immich/transport")
+_OTHERS = ("guard/shared", "immich/errors", "immich/transport", "pod_api")
 
 
 def archive() -> bytes:

@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from ansible_collections.homelab.immich.plugins.module_utils import pod_api
 from ansible_collections.homelab.immich.plugins.module_utils.guard import shared
 from ansible_collections.homelab.immich.plugins.module_utils.guard.shared import ConfigMap
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
@@ -132,11 +133,12 @@ def test_a_brake_that_cannot_be_read_is_no_brake_that_is_not_set(cluster: Cluste
 @pytest.fixture
 def account(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """The account of a pod, and the API server that it leads to; without TLS, which tests/unit/module_utils holds."""
-    seen = []
+    seen, kinds = [], []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             seen.append((self.command, self.path, self.headers["authorization"]))
+            kinds.append(self.headers["content-type"])
             length = int(self.headers["content-length"] or 0)
             status, body = cluster.call(self.command, self.path.partition("?")[0], json.loads(self.rfile.read(length)) if length else None)
             content = json.dumps(body).encode()
@@ -145,7 +147,7 @@ def account(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PUT = answer
+        do_GET = do_PUT = do_PATCH = answer
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -154,9 +156,9 @@ def account(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -
     Thread(target=server.serve_forever, daemon=True).start()
     for name, text in {"namespace": "immich", "token": "t0ken\n", "ca.crt": ""}.items():
         (tmp_path / name).write_text(text)
-    real = shared.HttpTransport
-    monkeypatch.setattr(shared, "HttpTransport", lambda url, ca_cert: real(url.replace("https", "http")))
-    cluster.seen = seen  # type: ignore[attr-defined]
+    real = pod_api.HttpTransport
+    monkeypatch.setattr(pod_api, "HttpTransport", lambda url, ca_cert: real(url.replace("https", "http")))
+    cluster.seen, cluster.kinds = seen, kinds  # type: ignore[attr-defined]
     yield {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(server.server_port)}
     server.shutdown()
     server.server_close()
@@ -170,6 +172,13 @@ def test_a_pod_uses_its_own_account_and_writes_under_its_own_name(tmp_path: Path
     asked = cluster.seen  # type: ignore[attr-defined]
     assert asked[1] == ("PUT", f"{MEMORY}?fieldManager=homelab.immich-guard", "Bearer t0ken")
     assert asked[-1] == ("GET", MEMORY, "Bearer renewed")
+
+
+def test_a_part_of_an_object_is_sent_as_a_merge_patch(tmp_path: Path, cluster: Cluster, account: dict[str, str]) -> None:
+    call, namespace = pod_api.pod_api(tmp_path, account)
+    assert namespace == "immich" and call("PATCH", MEMORY, {"metadata": {"labels": {"a": "c"}}})[0] == 201
+    assert cluster.seen[0][:2] == ("PATCH", f"{MEMORY}?fieldManager=homelab.immich-guard")  # type: ignore[attr-defined]
+    assert cluster.kinds == ["application/merge-patch+json"]  # type: ignore[attr-defined]
 
 
 def test_an_api_that_is_away_is_waited_for_as_the_server_is(tmp_path: Path, account: dict[str, str]) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.module_utils.guard.shared import ConfigMap
+from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import Unreachable
 from ansible_collections.homelab.immich.plugins.module_utils.volume_backup.config import Config, ConfigError
-from ansible_collections.homelab.immich.plugins.module_utils.volume_backup.kubernetes import Unavailable
 from ansible_collections.homelab.immich.plugins.module_utils.volume_backup.run import Backup, Outcome
 from ansible_collections.homelab.immich.plugins.module_utils.volume_backup.volsync import Replication
 
@@ -40,7 +40,7 @@ class VolSync:
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, dict[str, Any]]:
         if self.away:
-            raise Unavailable("The Kubernetes API does not answer")
+            raise Unreachable("The Kubernetes API does not answer")
         if path == MEMORY:
             if method == "PUT":
                 assert body is not None
@@ -210,7 +210,7 @@ def test_an_api_server_that_restarts_meanwhile(volsync: VolSync) -> None:
 
     def rest() -> None:
         if 1 <= next(count) < 4:
-            raise Unavailable("restarting")
+            raise Unreachable("restarting")
         step()
 
     volsync.step = rest  # type: ignore[method-assign]
@@ -219,7 +219,7 @@ def test_an_api_server_that_restarts_meanwhile(volsync: VolSync) -> None:
 
 def test_an_api_server_that_is_gone(volsync: VolSync) -> None:
     volsync.away = True
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unreachable):
         run(volsync)
 
 
