@@ -14,6 +14,8 @@ export PATH := $(BIN):$(PATH)
 SPREAD    := -n auto --dist worksteal
 # progress in a pipe too, not in one lump at the end
 export PYTHONUNBUFFERED := 1
+# byte code, also where the image of a container turns it off: without it each run of Ansible compiles Ansible anew, which doubles its CPU time
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help site rehearse shell status down test lint unit faults contract conformance molecule acceptance sanity test-nas bench docs golden promtool
