@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from .guard.crawl import EXTENSIONS, SENTINELS, Rules
+from .guard.crawl import EXTENSIONS, SENTINELS, Rules, outermost
 from .guard.manifest import Plan, shown
 
 _EXAMPLES = 5
@@ -98,7 +98,7 @@ def meaning(
             removed[path] = None
         elif entry.what == "added" and (path := of_server(entry.path)):
             added[path] = entry.at
-    for after in _outermost(moves):
+    for after in outermost(moves):
         for path in files_below(after):
             if path in listed:
                 continue
@@ -134,14 +134,6 @@ def _counts(path: str, top: str, rules: Rules) -> bool:
         if rules.skips(folder):
             return False
     return True
-
-
-def _outermost(folders: Iterable[str]) -> list[str]:
-    kept: list[str] = []
-    for path in sorted(folders, key=lambda path: f"{path}/"):
-        if not kept or not f"{path}/".startswith(f"{kept[-1]}/"):
-            kept.append(path)
-    return kept
 
 
 def _upwards(path: str) -> Iterator[str]:

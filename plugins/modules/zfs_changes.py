@@ -111,6 +111,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.immich.plugins.module_utils.guard.crawl import rules
+from ansible_collections.homelab.immich.plugins.module_utils.paths import within
 from ansible_collections.homelab.immich.plugins.module_utils.zfs import ZfsError, lines
 from ansible_collections.homelab.immich.plugins.module_utils.zfs_diff import DiffError, meaning, parse
 
@@ -147,11 +148,11 @@ class Library:
         self.mounted: list[str] = []
         self.away: list[str] = []
         for there, here in given["folders"].items():
-            holding = [name for name, place, mounted in datasets if mounted and _below(here, place)]
+            holding = [name for name, place, mounted in datasets if mounted and within(here, place)]
             if not holding:
                 raise ZfsError(f"{there} of library {self.name} is {here} here, which is in no dataset that is mounted. Mount it, or use another view.")
             deepest = max(holding, key=lambda name: len(next(place for found, place, _mounted in datasets if found == name)))
-            inside = [(name, place, mounted) for name, place, mounted in datasets if _below(place, here)]
+            inside = [(name, place, mounted) for name, place, mounted in datasets if within(place, here)]
             self.mounted = list(dict.fromkeys([*self.mounted, deepest, *(name for name, _place, mounted in inside if mounted)]))
             self.away += [f"{name}\t{there.rstrip('/')}{place[len(here.rstrip('/')) :]}" for name, place, mounted in inside if not mounted]
 
@@ -183,10 +184,6 @@ class Library:
         away = [entry.split("\t") for entry in self.away]
         found.sentinels_lost += [path for dataset, path in away if any(good for _name, good in self.ours(dataset))]
         return asdict(found)
-
-
-def _below(path: str, folder: str) -> bool:
-    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def _files(folder: str) -> Iterator[str]:

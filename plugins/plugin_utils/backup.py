@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.homelab.immich.plugins.module_utils.paths import within
 from ansible_collections.homelab.immich.plugins.module_utils.volume_backup.config import DEFAULT_MAX_REMOVED
 
 from .secrets import IN_CLUSTER, Purpose, source_of
@@ -191,9 +192,5 @@ def port_of(repository: str) -> int | None:
 
 def holder(folder: str, volumes: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The volume of the server that a folder is on: the one that is mounted nearest above it."""
-    served = [volume for volume in volumes if volume.get("mount") and "server" in (volume.get("pods") or ["server"]) and _below(folder, str(volume["mount"]))]
+    served = [volume for volume in volumes if volume.get("mount") and "server" in (volume.get("pods") or ["server"]) and within(folder, str(volume["mount"]))]
     return max(served, key=lambda volume: len(str(volume["mount"]).rstrip("/")), default=None)
-
-
-def _below(path: str, folder: str) -> bool:
-    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")

@@ -12,6 +12,7 @@ from copy import deepcopy
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.nas import export_address, nfs_path, provider_of
+from ansible_collections.homelab.immich.plugins.module_utils.paths import mapped, within
 
 from .calendar_events import calendar
 
@@ -28,7 +29,7 @@ def scheduled(libraries: Iterable[Mapping[str, Any]], volumes: Sequence[Mapping[
     """
     served = [volume for volume in volumes if "server" in volume["pods"]]
     films = f"{media}/encoded-video"
-    keeps = [volume for volume in served if _below(films, volume["mount"])]
+    keeps = [volume for volume in served if within(films, volume["mount"])]
     seen = bool(keeps) and keeps[-1]["access_mode"] != EXCLUSIVE
     scans = []
     for library in libraries:
@@ -65,7 +66,7 @@ def on_host(
     """
     served = [volume for volume in volumes if "server" in volume["pods"]]
     films = f"{media}/encoded-video"
-    seen = any(_below(films, folder) for folder in folders)
+    seen = any(within(films, folder) for folder in folders)
     scans = []
     for library in libraries:
         scan = dict(library.get("scan") or {})
@@ -79,7 +80,7 @@ def on_host(
                 "library": library["name"],
                 "command": "scan",
                 "calendar": calendar(str(schedule), zone),
-                "looks_at": sorted({_local(path, folders) for path in looked}),
+                "looks_at": sorted({mapped(path, folders) or path for path in looked}),
                 "config": {
                     "view": "mount",
                     "folders": dict(folders),
@@ -107,7 +108,7 @@ def host_folders(volumes: Iterable[Mapping[str, Any]], nas: Iterable[Mapping[str
         if not export.get("share")
     }
     sources = {volume["mount"]: volume["nfs"] for volume in volumes if volume["nfs"] and "server" in volume["pods"]}
-    own = {mount: nfs["path"] for mount, nfs in sources.items() if any(nfs["server"] == address and _below(nfs["path"], path) for address, path in places)}
+    own = {mount: nfs["path"] for mount, nfs in sources.items() if any(nfs["server"] == address and within(nfs["path"], path) for address, path in places)}
     return {**own, **given}
 
 
@@ -141,14 +142,5 @@ def job_now(cronjob: Mapping[str, Any], command: str, options: Sequence[str], na
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def _local(path: str, folders: Mapping[str, str]) -> str:
-    there = max((folder for folder in folders if _below(path, folder)), key=len, default="")
-    return folders[there].rstrip("/") + path[len(there.rstrip("/")) :] if there else path
-
-
-def _below(path: str, folder: str) -> bool:
-    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
-
-
 def _touch(one: str, other: str) -> bool:
-    return _below(one, other) or _below(other, one)
+    return within(one, other) or within(other, one)

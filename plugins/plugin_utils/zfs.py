@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.homelab.immich.plugins.module_utils.paths import mapped
+
 from .schedules import host_folders
 
 
@@ -24,7 +26,7 @@ def libraries_of_nas(
         entry = known.get((library["name"], library["owner"].strip().lower()), {})
         paths = entry.get("import_paths") or library["import_paths"]
         host, places = next(
-            ((host, places) for host, mounts in folders.items() if len(places := {path: _place(path, mounts) for path in paths}) and all(places.values())),
+            ((host, places) for host, mounts in folders.items() if len(places := {path: mapped(path, mounts) for path in paths}) and all(places.values())),
             ("", {}),
         )
         if not host:
@@ -36,8 +38,3 @@ def libraries_of_nas(
         told = {"name": library["name"], "owner": library["owner"], "folders": places, "total": total}
         found.setdefault(host, []).append(told | {"exclusion_patterns": entry.get("exclusion_patterns", [])})
     return [{"host": host, "libraries": there} for host, there in found.items()]
-
-
-def _place(path: str, mounts: Mapping[str, str]) -> str:
-    there = max((mount for mount in mounts if f"{path}/".startswith(f"{mount.rstrip('/')}/")), key=len, default="")
-    return mounts[there].rstrip("/") + path[len(there.rstrip("/")) :] if there else ""

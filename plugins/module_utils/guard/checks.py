@@ -15,6 +15,7 @@ from ..immich.client import Client
 from ..immich.errors import Forbidden, ImmichError
 from ..immich.libraries import keeps, list_libraries
 from ..immich.users import list_users
+from ..paths import within
 from .brake import by_hand
 from .config import Config, Limits, allowed
 from .crawl import SENTINELS, rules
@@ -170,7 +171,7 @@ class Checks:
         base = total if found.known is None else found.known
         limit = allowed(limits.max_removed, base)
         # one outside the import paths of today was not looked for
-        if lost := [path for path in found.sentinels_lost if any(f"{path}/".startswith(f"{folder}/") for folder in library["importPaths"])]:
+        if lost := [path for path in found.sentinels_lost if any(within(path, folder) for folder in library["importPaths"])]:
             raise Refused(
                 f"{lost[0]} was there at the last good scan and is not now: a dataset below the export is probably not mounted. "
                 f"{removed(found)} A scan would trash {gone:,} of {counted(base, 'asset')}. Nothing was changed. Mount it, or make the folder again."

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..paths import within
+
 SENTINELS = ".immich-guard"
 _IMAGES = "avif bmp gif heic heif hif insp jp2 jpe jpeg jpg jxl mpo png svg tif tiff webp"
 _RAW = "3fr ari arw cap cin cr2 cr3 crw dcr dng erf fff iiq k25 kdc mrw nef nrw orf ori pef psd raf raw rw2 rwl sr2 srf srw x3f"
@@ -100,7 +102,7 @@ def outermost(paths: Iterable[str]) -> list[str]:
     """Leave out what lies below another of the folders."""
     kept: list[str] = []
     for path in sorted({path.rstrip("/") or "/" for path in paths}, key=lambda path: f"{path}/"):
-        if not kept or not f"{path}/".startswith(f"{kept[-1].rstrip('/')}/"):
+        if not kept or not within(path, kept[-1]):
             kept.append(path)
     return kept
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ..immich.client import Client
 from ..immich.errors import Forbidden, ImmichError
+from ..paths import mapped
 from .config import Config
 from .crawl import Rules, Seen, outermost, walk
 from .manifest import merged
@@ -72,14 +73,11 @@ class MountView:
     counts_files = True
 
     def __init__(self, folders: Mapping[str, str]) -> None:
-        self._folders = sorted(folders.items(), key=lambda item: len(item[0]), reverse=True)
+        self._folders = folders
 
     def local(self, path: str) -> str:
         """Where a folder of the server is here."""
-        for there, here in self._folders:
-            if f"{path}/".startswith(f"{there.rstrip('/')}/"):
-                return here.rstrip("/") + path[len(there.rstrip("/")) :]
-        return path
+        return mapped(path, self._folders) or path
 
     def problems(self, library: Mapping[str, Any], folders: Iterable[str]) -> dict[str, str]:
         """Look into each folder."""

@@ -9,7 +9,7 @@ from ..zipped import packed
 
 # what it takes of its neighbours
 _CLIENT = ("answers", "backups", "changes", "client", "errors", "libraries", "queues", "scans", "settings", "transport", "users", "versions")
-_OTHERS = (*(f"immich/{name}" for name in _CLIENT), "pod_api", "zipped")
+_OTHERS = (*(f"immich/{name}" for name in _CLIENT), "paths", "pod_api", "zipped")
 
 
 def archive() -> bytes:

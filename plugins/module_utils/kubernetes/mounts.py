@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object, steps
+from ansible_collections.homelab.immich.plugins.module_utils.paths import within
 
 PAGE = "docs/storage.md"
 Source = tuple[str, str]  # where the files of a static volume are: an NFS server, an SMB share or a node, and a path
@@ -44,7 +45,7 @@ def moved(
         mount, new = _path(volume["mount"]), volume["claim"]
         old = running.get(mount)
         if old is None:
-            result += _hides(volume, [place for place in running if mount.startswith(f"{place.rstrip('/')}/")], stop)
+            result += _hides(volume, [place for place in running if within(mount, place)], stop)
             continue
         before, after = sources.get(old), _wanted(volume)
         if (before == after) if before and after else old == new:

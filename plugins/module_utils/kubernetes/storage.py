@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects import Object
+from ansible_collections.homelab.immich.plugins.module_utils.paths import within
 
 LONGHORN = "driver.longhorn.io"
 DRIVERS = {
@@ -65,11 +66,6 @@ def problems(volume: dict[str, Any], there: Storage, precious: list[str], scaled
     if any(within(path, volume["mount"]) or within(volume["mount"], path) for path in precious):
         found += _soft(volume, there)
     return [f"immich_volumes, {volume['name']}: {text}" for text in found]
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or below it."""
-    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def _driver(volume: dict[str, Any], there: Storage) -> list[str]:

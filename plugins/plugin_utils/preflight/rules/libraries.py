@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError, quiet, seconds
+from ansible_collections.homelab.immich.plugins.module_utils.paths import parts, within
 
 from ..model import Host, Inventory, Item, Problem, did_you_mean, listed
-from .volumes import folder_of, media_location, media_volume, parts, server_volumes, within
+from .volumes import folder_of, media_location, media_volume, server_volumes
 
 _LIMIT = re.compile(r"\d+|(\d+(\.\d+)?)%")
 

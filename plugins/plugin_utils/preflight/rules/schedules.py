@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 from ansible_collections.homelab.immich.plugins.module_utils.guard.config import ConfigError, quiet
 from ansible_collections.homelab.immich.plugins.module_utils.guard.signals import Webhook
+from ansible_collections.homelab.immich.plugins.module_utils.paths import within
 from ansible_collections.homelab.immich.plugins.plugin_utils import cron
 from ansible_collections.homelab.immich.plugins.plugin_utils.calendar_events import minutes_of_day
 from ansible_collections.homelab.immich.plugins.plugin_utils.schedules import EXCLUSIVE
 
 from ..model import Inventory, Problem
-from .volumes import server_volumes, within
+from .volumes import server_volumes
 
 # what both Kubernetes and Immich read
 KUBERNETES_NAMES = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ansible_collections.homelab.immich.plugins.module_utils import nas, nas_access
 from ansible_collections.homelab.immich.plugins.module_utils.immich import versions
+from ansible_collections.homelab.immich.plugins.module_utils.paths import parts, within
 from ansible_collections.homelab.immich.plugins.plugin_utils import volumes
 from ansible_collections.homelab.immich.plugins.plugin_utils.pod_groups import fs_groups_of, groups_of
 
@@ -70,16 +71,6 @@ def folder_of(inventory: Inventory, volume: Item) -> Folder | None:
     if export.item.get("protocol") == "smb":
         return Folder(f"//{address}/{export.item.get('share')}", parts(str((volume.get("smb") or {}).get("path") or "")))
     return Folder(address, parts(nas.nfs_path(export.item.value, nas.provider_of(export.nas.values))) + parts(_subpath(volume)))
-
-
-def parts(path: str) -> tuple[str, ...]:
-    """A path without its slashes."""
-    return tuple(part for part in path.split("/") if part)
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or below it."""
-    return parts(path)[: len(parts(folder))] == parts(folder)
 
 
 def pods_of(volume: Item) -> list[str]:
