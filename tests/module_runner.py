@@ -66,7 +66,8 @@ def run_module(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     def run(module_name: str, /, *, check: bool = False, **options: Any) -> Result:
         module = importlib.import_module(f"ansible_collections.homelab.immich.plugins.modules.{module_name}")
         warnings.clear()
-        with patch_module_args({**options, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit):
+        task = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_no_log": False}
+        with patch_module_args(options | task), pytest.raises(SystemExit):
             module.main()
         output = capsys.readouterr().out
         return Result(json.loads(output), output, [*warnings])

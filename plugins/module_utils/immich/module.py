@@ -40,8 +40,7 @@ class ImmichModule:
     ansible_module: Callable[..., AnsibleModule] = Module  # an action that runs the module in its own process puts another in its place
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
-        # no_log: no arguments in syslog, where the secrets inside free-form options would show
-        self.ansible = type(self).ansible_module(argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, no_log=True, **kwargs)
+        self.ansible = type(self).ansible_module(argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, **kwargs)
         self.params: dict[str, Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
         self._client: Client | None = None

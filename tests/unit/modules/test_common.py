@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils import basic
 from ansible_collections.homelab.immich.plugins.doc_fragments import connection
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import CONNECTION_SPEC
 
@@ -180,7 +180,8 @@ def test_an_answer_with_one_part_spoiled_never_ends_in_a_traceback(scripted: Any
 
 def test_no_argument_goes_to_syslog(immich: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[Any] = []
-    monkeypatch.setattr(AnsibleModule, "log", lambda self, *args, **kwargs: logged.append((args, kwargs)))
+    monkeypatch.setattr(basic, "has_journal", False)
+    monkeypatch.setattr(basic.syslog, "syslog", lambda *args: logged.append(args))
     immich.run("system_config", settings={"oauth": {"clientSecret": "oauth-nobody-may-see"}})
     immich.run("user", users=[{"email": "a@example.net", "name": "A", "password": "pass-nobody-may-see"}])
     assert logged == []
