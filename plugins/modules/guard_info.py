@@ -66,6 +66,8 @@ scanned_there:
   returned: success
 """
 
+from collections.abc import Callable
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.immich.plugins.module_utils.guard.state import State
 from ansible_collections.homelab.immich.plugins.module_utils.immich.errors import ImmichError
@@ -83,9 +85,9 @@ SPEC = {
 }
 
 
-def main() -> None:
+def main(ansible_module: Callable[..., AnsibleModule] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = ansible_module(argument_spec=SPEC, supports_check_mode=True)
     try:
         if not (module.params["context"] or (module.params["memory"] and not module.params["configmap"])):
             raise ImmichError("Give context, the context of the kubeconfig; or memory, with an empty configmap.")

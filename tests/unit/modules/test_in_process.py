@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.immich.plugins.action.api_key import ActionModule as ApiKey
+from ansible_collections.homelab.immich.plugins.action.guard_info import ActionModule as GuardInfo
 from ansible_collections.homelab.immich.plugins.module_utils.immich.module import ImmichModule
 from ansible_collections.homelab.immich.plugins.module_utils.module import Module
 from ansible_collections.homelab.immich.plugins.plugin_utils.in_process import InProcess
@@ -29,8 +30,8 @@ class Action(InProcess):
         return {"ran": "in the background" if wrap_async else "as a module"}
 
 
-def action(connection: dict[str, Any] | None = None, **task: Any) -> Action:
-    made = object.__new__(Action)
+def action(connection: dict[str, Any] | None = None, *, of: type[InProcess] = Action, **task: Any) -> InProcess:
+    made = object.__new__(of)
     made._connection = SimpleNamespace(**{"transport": "local", "become": None} | (connection or {}))
     made._task = SimpleNamespace(**{"delegate_to": None, "async_val": 0, "environment": [{}], "check_mode": True, "diff": False, "action": "user"} | task)
     made._templar = SimpleNamespace(template=lambda value: value)
@@ -45,6 +46,12 @@ def test_it_runs_here_with_its_secrets_hidden_and_leaves_nothing_behind() -> Non
     assert (result["ran"], result["pid"], result["check"], result["changed"]) == ("here", os.getpid(), True, False)
     assert "nobody-may-see" not in str(result) and result["said"] == "it is ********"
     assert ImmichModule.ansible_module is Module
+
+
+def test_a_module_that_does_not_ask_immich_runs_here_too() -> None:
+    result = action(of=GuardInfo).execute({"configmap": "", "memory": "/nonexistent"}, HERE)  # as a module it would need a connection
+    assert (result["records"], result["brake"], result["host"]) == ([], None, "")
+    assert action(of=GuardInfo).execute({"configmap": ""}, HERE)["msg"].startswith("Give context")
 
 
 @pytest.mark.parametrize(
