@@ -11,6 +11,8 @@ import time
 
 import pytest
 import yaml
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
+from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.kubeconfig import access
 
 
 def resource_versions(homelab):
@@ -64,6 +66,37 @@ def test_a_typo_in_a_dataset_makes_nothing_on_the_nas(homelab):
     assert "the running server has 192.0.2.10:/mnt/tank/photos on /mnt/photos" in " ".join(run.output.split())
     assert (homelab.home / "nas" / "tank" / "state.json").read_text() == before and resource_versions(homelab) == objects
     assert homelab.rehearsal("up", "--spec", str(spec)).returncode == 0
+
+
+@pytest.fixture
+def without_operators(homelab):
+    """The homelab without two kinds, as a cluster whose operators nobody installed; they come back."""
+    kinds = {
+        "dragonflies.dragonflydb.io": ("dragonflydb.io/v1alpha1", "Dragonfly"),
+        "prometheusrules.monitoring.coreos.com": ("monitoring.coreos.com/v1", "PrometheusRule"),
+    }
+    crds = homelab.api("CustomResourceDefinition", "apiextensions.k8s.io/v1")
+    before = [crds.get(name=name).to_dict() for name in kinds]
+    for name in kinds:
+        crds.delete(name=name)
+    gone(lambda: [item.metadata.name for item in crds.get().items if item.metadata.name in kinds])
+    yield
+    for crd in before:
+        crds.create(body={**crd, "metadata": {"name": crd["metadata"]["name"], "annotations": crd["metadata"].get("annotations")}, "status": None})
+    there = access(homelab.state["kubeconfig"], "rehearsal", rehearsal=True)
+    gone(lambda: [kind for kind in kinds.values() if Client(there, read_only=True).resource(*kind) is None])
+
+
+def test_the_operators_that_are_missing_are_named_before_the_nas_is_touched(homelab, without_operators):
+    before, wanted = (homelab.home / "nas/tank/state.json").read_text(), json.dumps({"immich_cache_provider": "dragonfly", "immich_monitoring": True})
+    for mode in ([], ["--check"]):
+        output = refused(homelab, *mode, "-e", wanted)
+        assert (
+            "Nothing was changed: - This cluster has no Dragonfly (dragonflydb.io/v1alpha1) for immich_cache_provider: install the Dragonfly operator"
+            " (https://github.com/dragonflydb/dragonfly-operator), or choose another immich_cache_provider; no PrometheusRule (monitoring.coreos.com/v1)"
+            " for immich_monitoring: install the Prometheus operator (https://prometheus-operator.dev/), or set immich_monitoring: false."
+        ) in output
+        assert "PLAY [NAS]" not in output and (homelab.home / "nas/tank/state.json").read_text() == before
 
 
 def test_an_object_that_argo_cd_owns_is_refused_by_name(homelab):
