@@ -52,18 +52,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def asked(ansible: tuple[Any, dict[str, Any]], checkout: Path) -> Callable[..., list[dict[str, Any]]]:
-    """The rows of the table that is in use with some variables changed."""
+def evaluate(ansible: tuple[Any, dict[str, Any]], checkout: Path) -> Callable[..., Any]:
+    """What an expression is in the role deliver with some variables changed; a variable that is None is taken away."""
     from ansible.template import Templar, trust_as_template
 
     loader, defaults = ansible
     table = loader.load_from_file(str(checkout / "roles/deliver/vars/main.yml"), trusted_as_template=True)
 
-    def run(**changes: Any) -> list[dict[str, Any]]:
+    def run(expression: str, **changes: Any) -> Any:
         variables = {name: value for name, value in (table | defaults | changes).items() if value is not None}
-        return Templar(loader=loader, variables=variables).template(trust_as_template("{{ __immich_kinds | selectattr('variable') }}"))
+        return Templar(loader=loader, variables=variables).template(trust_as_template(f"{{{{ {expression} }}}}"))
 
     return run
+
+
+@pytest.fixture
+def asked(evaluate: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
+    """The rows of the table that are in use with some variables changed."""
+    return lambda **changes: evaluate("__immich_kinds | selectattr('variable')", **changes)
 
 
 def of_operators(objects: list[dict[str, Any]]) -> Kinds:
@@ -91,3 +97,9 @@ def test_the_purpose_of_a_secret_is_named(asked: Callable[..., Any]) -> None:
     item = {"onepassword": "vaults/home/items/immich"}
     [row] = [row for row in asked(immich_secrets={"database": item, "cache": item}) if row["kinds"] == ["OnePasswordItem"]]
     assert row["variable"] == "immich_secrets.database and immich_secrets.cache"
+
+
+def test_the_class_of_tailscale_is_looked_for_where_an_ingress_has_it(evaluate: Callable[..., Any]) -> None:
+    ways = [{"hosts": ["a.example.net"], "class": "nginx"}, {"type": "tailscale", "hosts": ["photos.tail1234.ts.net"]}]
+    assert evaluate("__immich_ingress_classes", immich_ingress=ways) == ["nginx", "tailscale"]
+    assert evaluate("__immich_ingress_classes", immich_ingress=[ways[0], ways[1] | {"tls": False}]) == ["nginx"]
