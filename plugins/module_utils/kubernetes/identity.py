@@ -227,6 +227,8 @@ def warnings(wanted: Wanted, found: Found) -> list[str]:
         for item in found.traefiks
         if not _reads_slowly(item)
     ]
+    mounted = {claim for item in found.workloads for claim in mounts.claims(item).values()}  # what a pod has had needs no guess
+    result += [text for volume in wanted.volumes if volume["claim"] not in mounted for text in storage.unknown(volume, found.storage)]
     result += archiving(wanted, found)
     result += scaling.warnings(wanted.autoscaled, found.nodes, found.measured)
     if found.unlisted:

@@ -42,6 +42,19 @@ NETWORK_SHARES = (
     "*.democratic-csi.nfs",
     "*.democratic-csi.smb",
 )
+FILE_SYSTEMS = (  # that several nodes can write to
+    LONGHORN,
+    SYNOLOGY,
+    "*.cephfs.csi.ceph.com",
+    "csi.juicefs.com",
+    "csi.trident.netapp.io",
+    "efs.csi.aws.com",
+    "file.csi.azure.com",
+    "filestore.csi.storage.gke.io",
+    "pxd.portworx.com",
+    "seaweedfs-csi-driver",
+    "rehearsal.homelab.immich/*",
+)
 SOFT = re.compile(r"(?:^|,)\s*(soft|softerr)\s*(?:,|$)")
 
 
@@ -125,6 +138,20 @@ def one_node(storage_class: Object) -> bool:
     if provisioner == SYNOLOGY:
         return parameters.get("protocol", "iscsi") == "iscsi"
     return any(fnmatch.fnmatch(provisioner, pattern) for pattern in ONE_NODE)
+
+
+def unknown(volume: dict[str, Any], there: Storage) -> list[str]:
+    """What is taken for granted of a class whose provisioner nobody here knows: that its volumes can be what the inventory says."""
+    storage_class = there.classes.get(volume.get("storage_class") or "")
+    if storage_class is None or volume["access_mode"] not in ("ReadWriteMany", "ReadOnlyMany") or one_node(storage_class) or network_share(storage_class):
+        return []
+    provisioner = storage_class.get("provisioner", "")
+    if any(fnmatch.fnmatch(provisioner, pattern) for pattern in FILE_SYSTEMS):
+        return []
+    return [
+        f"immich_volumes, {volume['name']}: storage class {volume['storage_class']} ({provisioner}) is not known here, and is taken for one that makes"
+        f" {volume['access_mode']} volumes. If it cannot, the claim stays Pending: use another class then, or an export of the NAS."
+    ]
 
 
 def network_share(storage_class: Object) -> bool:

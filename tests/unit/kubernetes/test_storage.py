@@ -72,6 +72,29 @@ def test_shared_file_systems_are_shared(storage_class):
     )
 
 
+def warned(provisioner, workloads=(), **entry):
+    """What the check takes for granted of a volume of this class."""
+    there = Found(cluster_uid="x", workloads=list(workloads), storage=Storage(classes={"fast": a_class(provisioner)}))
+    return warnings(Wanted("photos", "immich", "immich", "v3.3.5", volumes=[volume(storage_class="fast", **entry)]), there)
+
+
+def test_what_is_taken_for_granted_of_an_unknown_class_is_said_until_a_pod_has_the_volume():
+    [warning] = warned("example.net/unknown", access_mode="ReadWriteMany")
+    assert warning == (
+        "immich_volumes, media: storage class fast (example.net/unknown) is not known here, and is taken for one that makes ReadWriteMany volumes."
+        " If it cannot, the claim stays Pending: use another class then, or an export of the NAS."
+    )
+    mounted = {
+        "volumes": [{"name": "m", "persistentVolumeClaim": {"claimName": "immich-media"}}],
+        "containers": [{"volumeMounts": [{"name": "m", "mountPath": "/data"}]}],
+    }
+    server = {"kind": "Deployment", "metadata": {"name": "x", "namespace": "immich"}, "spec": {"template": {"spec": mounted}}}
+    assert warned("example.net/unknown", [server], access_mode="ReadWriteMany") == []
+    assert warned("example.net/unknown") == []  # every class makes volumes for one node
+    for provisioner in ("rook-ceph.cephfs.csi.ceph.com", "driver.longhorn.io", "nfs.csi.k8s.io", "rehearsal.homelab.immich/fast", "rancher.io/local-path"):
+        assert warned(provisioner, access_mode="ReadWriteMany") == []
+
+
 @pytest.mark.parametrize(
     ("storage_class", "option"),
     [
