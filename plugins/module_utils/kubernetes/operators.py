@@ -17,6 +17,7 @@ INSTALL = {
     "bitnami.com": "install Sealed Secrets (https://github.com/bitnami-labs/sealed-secrets), or choose another source in immich_secrets",
     "dragonflydb.io": "install the Dragonfly operator (https://github.com/dragonflydb/dragonfly-operator), or choose another immich_cache_provider",
     "volsync.backube": "install VolSync (https://volsync.readthedocs.io/), or remove backup from immich_volumes",
+    "snapshot.storage.k8s.io": "install the snapshot controller (https://github.com/kubernetes-csi/external-snapshotter), or back up with copy_method: Direct",
     "monitoring.coreos.com": "install the Prometheus operator (https://prometheus-operator.dev/), or set immich_monitoring: false",
     "gateway.networking.k8s.io": "install the Gateway API (https://gateway-api.sigs.k8s.io/), or use type: ingress in immich_ingress",
     "traefik.io": "install Traefik with its CRDs (https://doc.traefik.io/traefik/), or use another type or class in immich_ingress, without https_redirect",

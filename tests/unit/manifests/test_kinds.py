@@ -18,7 +18,7 @@ from .test_schemas import BACKUP, EVERYTHING, LITTLE
 Kinds = set[tuple[str, str]]
 MEDIA = {"name": "media", "mount": "/data", "size": "1Ti", "storage_class": "x"}
 ARCHIVE = {"destination": "s3://backups/immich", "region": "garage"}
-CERTIFICATE = ("cert-manager.io/v1", "Certificate")
+CERTIFICATE, SNAPSHOT = ("cert-manager.io/v1", "Certificate"), ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
 GPU = {"immich_server_acceleration": "vaapi", "immich_server_device_resource": "gpu.intel.com"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "homelab": {},
@@ -34,6 +34,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "kubernetes": {"immich_network_policy": "kubernetes"},
     "monitoring": {"immich_monitoring": True},
     "volsync": {"immich_volumes": [MEDIA | {"backup": [BACKUP]}], "immich_libraries": []},
+    "volsync-class": {
+        "immich_volumes": [MEDIA | {"backup": {"schedule": "@daily", "repository": "b2:bucket:x"}}],
+        "immich_backup_snapshot_classes": {"x": "x-snapshot"},
+        "immich_libraries": [],
+    },
     "volsync-secret": {
         "immich_volumes": [MEDIA | {"backup": {"schedule": "@daily", "repository": "b2:bucket:x", "secret": "far"}}],
         "immich_secrets": {"far": {"onepassword": "vaults/home/items/far"}},
@@ -73,16 +78,19 @@ def asked(evaluate: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
 
 
 def of_operators(objects: list[dict[str, Any]]) -> Kinds:
-    """The kinds that Kubernetes 1.30 does not have by itself."""
-    return {(item["apiVersion"], item["kind"]) for item in objects if item["apiVersion"].partition("/")[0] in INSTALL}
+    """The kinds that Kubernetes 1.30 does not have by itself, and what operators make of these objects."""
+    kinds = {(item["apiVersion"], item["kind"]) for item in objects if item["apiVersion"].partition("/")[0] in INSTALL}
+    if any(name.startswith("cert-manager.io/") for item in objects for name in item["metadata"].get("annotations") or {}):
+        kinds.add(CERTIFICATE)
+    if any(item["kind"] == "ReplicationSource" and item["spec"]["restic"]["copyMethod"] == "Snapshot" for item in objects):
+        kinds.add(SNAPSHOT)
+    return kinds
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
 def test_a_cluster_is_asked_for_what_is_rendered(render: Callable[..., Any], asked: Callable[..., Any], changes: dict[str, Any]) -> None:
     kinds = {(row["api_version"], kind) for row in asked(**changes) for kind in row["kinds"]}
-    rendered = render(*ROLES[1:], **changes)
-    by_annotation = any(name.startswith("cert-manager.io/") for item in rendered for name in item["metadata"].get("annotations") or {})
-    assert kinds == of_operators(rendered) | ({CERTIFICATE} if by_annotation else set())
+    assert kinds == of_operators(render(*ROLES[1:], **changes))
 
 
 def test_the_variants_have_every_row(asked: Callable[..., Any], ansible: Any, checkout: Path) -> None:
