@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ansible_collections.homelab.immich.plugins.module_utils.paths import within
 from ansible_collections.homelab.immich.plugins.module_utils.volume_backup.config import DEFAULT_MAX_REMOVED
 
-from .secrets import IN_CLUSTER, Purpose, source_of
+from .secrets import IN_CLUSTER, Purpose, record, source_of
 from .secrets import missing as no_source
 from .secrets import problems as source_problems
 
@@ -150,20 +150,7 @@ def secrets(sources: Mapping[str, Any], given: Iterable[Mapping[str, Any]], inst
                 source, what, purpose = "generated", None, purpose_for(str(entry["repository"]))
             elif source == "generated":
                 raise ValueError(no_source(name, purpose_for(str(entry["repository"]))))
-            result.append(
-                {
-                    "name": secret,
-                    "purpose": name,
-                    "namespaces": [""],
-                    "source": source,
-                    "given": what,
-                    "keys": list(purpose.keys),
-                    "generate": purpose.secret_keys,
-                    "fixed": dict(purpose.fixed),
-                    "type": purpose.type,
-                    "labels": dict(purpose.labels),
-                }
-            )
+            result.append(record(name, purpose, secret, [""], source, what))
     return result
 
 

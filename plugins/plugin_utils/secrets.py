@@ -106,21 +106,24 @@ def resolve(
             source, given = "generated", None
         elif source == "generated" and not purpose.generated:
             raise ValueError(missing(name))
-        result.append(
-            {
-                "name": secret_name(sources, instance, name),
-                "purpose": name,
-                "namespaces": namespaces(name, database or {}),
-                "source": source,
-                "given": given,
-                "keys": list(purpose.keys),
-                "generate": purpose.secret_keys,
-                "fixed": dict(purpose.fixed),
-                "type": purpose.type,
-                "labels": dict(purpose.labels),
-            }
-        )
+        result.append(record(name, purpose, secret_name(sources, instance, name), namespaces(name, database or {}), source, given))
     return result
+
+
+def record(name: str, purpose: Purpose, secret: str, where: list[str], source: str, given: Any) -> dict[str, Any]:
+    """A Secret as the templates take it; `where` are its namespaces."""
+    return {
+        "name": secret,
+        "purpose": name,
+        "namespaces": where,
+        "source": source,
+        "given": given,
+        "keys": list(purpose.keys),
+        "generate": purpose.secret_keys,
+        "fixed": dict(purpose.fixed),
+        "type": purpose.type,
+        "labels": dict(purpose.labels),
+    }
 
 
 def source_of(entry: Mapping[str, Any]) -> tuple[str, Any]:
