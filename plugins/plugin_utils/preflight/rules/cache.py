@@ -11,6 +11,7 @@ from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.objects 
 from ansible_collections.homelab.immich.plugins.plugin_utils.cache import URL
 
 from ..model import Host, Inventory, Problem
+from .providers import of_another_provider
 
 _OF = {  # which provider a variable is for
     **dict.fromkeys(("replicas", "threads", "max_memory"), "dragonfly"),
@@ -21,13 +22,7 @@ _PER_THREAD = 256 * 1024**2  # bytes; with less, Dragonfly does not start
 
 def provider(inventory: Inventory) -> Iterator[Problem]:
     """What is set is of the provider that is chosen."""
-    for host in inventory.instances:
-        chosen = host.get("immich_cache_provider")
-        for name, owner in _OF.items():
-            variable = f"immich_cache_{name}"
-            if variable in host.given and chosen is not None and chosen != owner:
-                text = f"{variable} is for immich_cache_provider: {owner}, and it is {chosen}. Remove it, or choose {owner}."
-                yield Problem(host.name, text, (variable,))
+    yield from of_another_provider(inventory, "immich_cache", _OF)
 
 
 def dragonfly(inventory: Inventory) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..model import Host, Inventory, Problem
+from .providers import of_another_provider
 from .schedules import KUBERNETES_NAMES, cron_problem
 
 _NETWORK_SHARE = re.compile(r"(^|[^a-z])(nfs|smb|cifs|samba)([^a-z]|$)", re.IGNORECASE)
@@ -68,22 +69,16 @@ def names(inventory: Inventory) -> Iterator[Problem]:
             )
 
 
-_EXTERNAL = ("host", "port", "ssl_mode", "admin_user", "admin_password")
-_CNPG = (
-    *("cluster", "namespace", "image", "image_catalog", "vectorchord_image", "instances", "size", "wal_size", "storage_class", "parameters"),
-    *("resources", "node_selector", "backup", "recovery", "mirror_image", "mirror_resources"),
-)
+_OF = {  # which provider a variable is for
+    **dict.fromkeys(("host", "port", "ssl_mode", "admin_user", "admin_password"), "external"),
+    **dict.fromkeys(("cluster", "namespace", "image", "image_catalog", "vectorchord_image", "instances", "size", "wal_size", "storage_class"), "cnpg"),
+    **dict.fromkeys(("parameters", "resources", "node_selector", "backup", "recovery", "mirror_image", "mirror_resources"), "cnpg"),
+}
 
 
 def provider(inventory: Inventory) -> Iterator[Problem]:
     """What is set is of the provider that is chosen."""
-    for host in inventory.instances:
-        chosen = host.get("immich_database_provider")
-        for names, owner in ((_EXTERNAL, "external"), (_CNPG, "cnpg")):
-            for variable in (f"immich_database_{name}" for name in names):
-                if variable in host.given and chosen is not None and chosen != owner:
-                    text = f"{variable} is for immich_database_provider: {owner}, and it is {chosen}. Remove it, or choose {owner}."
-                    yield Problem(host.name, text, (variable,))
+    yield from of_another_provider(inventory, "immich_database", _OF)
 
 
 def external(inventory: Inventory) -> Iterator[Problem]:
