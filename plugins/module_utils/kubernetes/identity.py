@@ -461,8 +461,7 @@ def same_files(wanted: Wanted, found: Found) -> list[str]:
     of_server = [volume for volume in wanted.volumes if "server" in volume["pods"]]
     beside = [item for item in found.workloads if item["kind"] == "Deployment"]
     # without a list there is nothing to compare with
-    moved = mounts.moved(server, found.static_volumes, of_server, wanted.accept_moved_volumes, wanted.media_location, beside)
-    result = moved if wanted.volumes else []
+    result = mounts.moved(server, found.static_volumes, of_server, wanted.accept_moved_volumes, wanted.media_location, beside) if wanted.volumes else []
     was = mounts.media_location(server)
     if was and was != wanted.media_location and compare(wanted.version, REWRITES_PATHS) < 0:
         result.append(
