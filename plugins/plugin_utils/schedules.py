@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -32,11 +32,7 @@ def scheduled(libraries: Iterable[Mapping[str, Any]], volumes: Sequence[Mapping[
     keeps = [volume for volume in served if within(films, volume["mount"])]
     seen = bool(keeps) and keeps[-1]["access_mode"] != EXCLUSIVE
     scans = []
-    for library in libraries:
-        scan = dict(library.get("scan") or {})
-        schedule = scan.pop("schedule", None)
-        if library.get("state") == "absent" or not schedule:
-            continue
+    for library, schedule, told in _with_schedule(libraries):
         folders = [*library["import_paths"], *([films] if seen else [])]
         mounted = [volume for volume in served if volume["access_mode"] != EXCLUSIVE and any(_touch(volume["mount"], folder) for folder in folders)]
         scans.append(
@@ -48,7 +44,7 @@ def scheduled(libraries: Iterable[Mapping[str, Any]], volumes: Sequence[Mapping[
                 "config": {
                     "media": media if seen else "",
                     "sentinels": [volume["sentinel"] for volume in mounted if volume["sentinel"]],
-                    "libraries": [{"name": library["name"], "owner": library["owner"], "scan": scan}],
+                    "libraries": [told],
                 },
             }
         )
@@ -68,11 +64,7 @@ def on_host(
     films = f"{media}/encoded-video"
     seen = any(within(films, folder) for folder in folders)
     scans = []
-    for library in libraries:
-        scan = dict(library.get("scan") or {})
-        schedule = scan.pop("schedule", None)
-        if library.get("state") == "absent" or not schedule:
-            continue
+    for library, schedule, told in _with_schedule(libraries):
         looked = [*library["import_paths"], *([films] if seen else [])]
         scans.append(
             {
@@ -86,7 +78,7 @@ def on_host(
                     "folders": dict(folders),
                     "media": media if seen else "",
                     "sentinels": [volume["sentinel"] for volume in served if volume["sentinel"] and any(_touch(volume["mount"], path) for path in looked)],
-                    "libraries": [{"name": library["name"], "owner": library["owner"], "scan": scan}],
+                    "libraries": [told],
                 },
             }
         )
@@ -96,6 +88,15 @@ def on_host(
     # an hour is the longest that a scan outside of the guard stays unseen
     watch = {"name": f"immich-guard-{unit_part(instance)}-watch", "library": "", "command": "watch", "calendar": calendar(WATCH, zone), "looks_at": []}
     return [*scans, watch | {"config": {"view": "mount", "folders": {}, "media": "", "sentinels": [], "libraries": every}}]
+
+
+def _with_schedule(libraries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str, dict[str, Any]]]:
+    """The libraries that have a schedule, with it, and what the guard is told of them."""
+    for library in libraries:
+        scan = dict(library.get("scan") or {})
+        schedule = scan.pop("schedule", None)
+        if library.get("state") != "absent" and schedule:
+            yield library, schedule, {"name": library["name"], "owner": library["owner"], "scan": scan}
 
 
 def host_folders(volumes: Iterable[Mapping[str, Any]], nas: Iterable[Mapping[str, Any]], host: str, given: Mapping[str, str]) -> dict[str, str]:
