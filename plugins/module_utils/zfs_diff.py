@@ -22,17 +22,18 @@ class DiffError(ValueError):
 
 
 class Entry(NamedTuple):
-    """One line: what became of a file or folder, and where it is; of a renamed one also where it was."""
+    """One line: what became of a file or folder, where it is, of a renamed one also where it was, and how many more names (hard links) it has."""
 
     what: str
     folder: bool
     path: str
     before: str = ""
     at: float = 0.0
+    names: int = 0
 
 
 def parse(lines: Iterable[str]) -> Iterator[Entry]:
-    """Read the lines of `zfs diff -FHt`: time, what, type, path and of what was renamed the new path."""
+    """Read the lines of `zfs diff -FHt`: time, what, type, path, and of what was renamed the new path, of what was changed the hard links: (+1), (-1)."""
     for line in lines:
         columns = line.rstrip("\n").split("\t")
         if len(columns) < 4 or columns[1] not in _KINDS or (columns[1] == "R" and len(columns) < 5):
@@ -40,7 +41,9 @@ def parse(lines: Iterable[str]) -> Iterator[Entry]:
         paths = [plain(text) for text in columns[3:]]
         at = float(columns[0]) if re.fullmatch(r"\d+\.\d+", columns[0]) else 0.0
         renamed = columns[1] == "R"
-        yield Entry(_KINDS[columns[1]], columns[2] == "/", paths[1] if renamed else paths[0], paths[0] if renamed else "", at)
+        links = re.fullmatch(r"\(([+-]\d+)\)", columns[4]) if columns[1] == "M" and len(columns) > 4 else None
+        names = int(links[1]) if links else 0
+        yield Entry(_KINDS[columns[1]], columns[2] == "/", paths[1] if renamed else paths[0], paths[0] if renamed else "", at, names)
 
 
 def plain(text: str) -> str:
@@ -98,6 +101,9 @@ def meaning(
             removed[path] = None
         elif entry.what == "added" and (path := of_server(entry.path)):
             added[path] = entry.at
+        elif entry.names and (path := of_server(entry.path)):  # of a file with several names zfs tells one, and not which came or went
+            several = {f"{path} ({number + 1} of its names)": entry.at for number in range(abs(entry.names))}
+            added.update(several) if entry.names > 0 else removed.update(dict.fromkeys(several))
     for after in outermost(moves):
         for path in files_below(after):
             if path in listed:

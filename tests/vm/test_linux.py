@@ -13,14 +13,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.homelab.immich.plugins.module_utils.nas_access import ACTIONS, can
 
-from .machine import Machine, MachineError, image, say
+from .machine import Machine
 
 CLIENTS = ["127.0.0.0/8"]
 PHOTOS = {"name": "photos", "dataset": "tank/photos", "access": "ro", "clients": CLIENTS, "recordsize": "1M", "compression": "GZIP-6", "quota": "500M"}
@@ -54,16 +53,6 @@ HOME = {
         {"kind": "Deployment", "name": "immich-server", "patch": {"spec": {"template": {"spec": {"securityContext": {"supplementalGroups": [1000]}}}}}}
     ],
 }
-FRESH = """
-exportfs -ua; umount -fa -t nfs4; systemctl disable --now nfs-server; rm -rf /etc/exports.d /etc/nfs.conf.d/*; mkdir -p /etc/nfs.conf.d
-for pool in $(zpool list -Ho name); do zpool destroy -f $pool; done; rm -rf /srv/* /tank /full /elsewhere /var/tmp/*
-userdel reader; userdel -r admin; groupdel family
-"""
-READY = """
-truncate -s 1G /var/tmp/tank; zpool create -O mountpoint=/tank tank /var/tmp/tank; mkdir -p /mnt/n
-groupadd -g 1000 family; useradd -u 6000 -U -G family reader
-useradd -m admin; cp -r /root/.ssh /home/admin; chown -R admin /home/admin/.ssh; echo 'admin ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/admin
-"""
 GROUPS = {0: [0], 6000: [6000, 1000]}  # what the accounts of the machine have; nobody else has one
 STATE = (
     "zfs get -Hp -t filesystem -o name,property,value,source mountpoint,mounted,quota,recordsize,compression,sharenfs;"
@@ -170,28 +159,9 @@ class Nas:
 
 
 @pytest.fixture(scope="module")
-def nas(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Iterator[Nas]:
-    """The machine with an empty pool."""
-    keep = os.environ.get("NAS_MACHINE")
-    work = Path(keep) if keep else tmp_path_factory.mktemp("nas")
-    try:
-        machine = Machine(image(), work, keep=bool(keep))
-        machine.start()
-    except MachineError as error:
-        pytest.exit(str(error), returncode=1)
-    try:
-        if machine.found:
-            machine.sh(FRESH, check=False)
-        machine.sh(READY)
-        yield Nas(machine, work, checkout)
-    finally:
-        machine.stop()
-
-
-@pytest.fixture(autouse=True)
-def named(request: pytest.FixtureRequest) -> None:
-    """Progress: the machine is slow where there is no KVM."""
-    say(request.node.name)
+def nas(machine: Machine, tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Nas:
+    """The machine as a NAS with nothing but an empty pool."""
+    return Nas(machine, tmp_path_factory.mktemp("inventory"), checkout)
 
 
 def test_check_mode_says_everything_and_does_nothing(nas: Nas) -> None:

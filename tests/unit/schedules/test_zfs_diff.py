@@ -42,7 +42,7 @@ def test_lines_are_read() -> None:
     assert removed == Entry("removed", False, "/tank/photos/a b\\.jpg", "", 1763750000.123456789)
     assert moved == Entry("renamed", True, "/tank/photos/2020", "/tank/photos/2019", 1763750001.5)
     [linked] = parse(["1.0\tM\tF\t/tank/photos/a.jpg\t(+1)\n"])
-    assert linked.what == "changed" and linked.path == "/tank/photos/a.jpg"
+    assert (linked.what, linked.path, linked.names) == ("changed", "/tank/photos/a.jpg", 1)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,13 @@ def test_what_a_scan_would_do() -> None:
 def test_a_renamed_file_is_a_lost_one_and_a_new_one() -> None:
     plan = told("1.0|R|F|/tank/photos/a.jpg|/tank/photos/b.jpg")
     assert (plan.added, plan.removed, plan.renamed) == (1, 1, 1) and plan.examples["renamed"] == ["/mnt/photos/a.jpg -> /mnt/photos/b.jpg"]
+
+
+def test_of_a_file_with_several_names_those_that_went_are_counted() -> None:
+    """zfs names a file once, and says by how many hard links it has more or less (tests/vm/test_scans.py)."""
+    plan = told("7.0|M|F|/tank/photos/a.jpg|(-2)", "8.0|M|F|/tank/photos/b.jpg|(+1)", "9.0|M|F|/tank/photos/notes.txt|(-1)")
+    assert (plan.added, plan.removed, plan.found, plan.youngest) == (1, 2, 99, 8.0)
+    assert plan.examples["removed"] == ["/mnt/photos/a.jpg (1 of its names)", "/mnt/photos/a.jpg (2 of its names)"]
 
 
 def test_of_a_renamed_folder_all_files_are_lost_and_new() -> None:
