@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zipimport
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ _WHEN = (2026, 1, 1, 0, 0, 0)
 
 def packed(program: str, others: Sequence[str]) -> bytes:
     """Pack a package of module_utils, and the files that it imports of its neighbours; Python runs what comes of it."""
+    if isinstance(__loader__, zipimport.zipimporter):  # packed already
+        return Path(__loader__.archive).read_bytes()
     here = Path(__file__).parent
     names = [*(f"{program}/{path.stem}" for path in sorted((here / program).glob("*.py"))), *others]
     packages = sorted({"", *(f"{name.rpartition('/')[0]}/" for name in names if "/" in name)})

@@ -193,3 +193,10 @@ def test_as_many_requests_for_ten_times_the_photos(host: Host) -> None:
         (host.photos / f"more{number:03}.jpg").write_bytes(b"a photo")
     assert host.run().returncode == 0
     assert requests() == few
+
+
+def test_it_packs_itself_again(tmp_path: Path) -> None:
+    first, second = tmp_path / "guard.pyz", tmp_path / "copy.pyz"
+    first.write_bytes(zipped.archive())
+    subprocess.run([sys.executable, "-I", "-S", str(first), "pack", "--to", str(second)], timeout=60, check=True)
+    assert second.read_bytes() == first.read_bytes()
