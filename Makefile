@@ -67,7 +67,7 @@ acceptance: $(VENV)/.dev ## The main job, end to end, in a rehearsal of its own
 sanity: $(VENV)/.dev ## ansible-test sanity on a copy of the collection
 	@tests/sanity/run
 
-test-nas: $(VENV)/.dev ## The nas role against real ZFS and NFS, in a machine under QEMU (root builds it once, ten minutes, and apt installs what is missing)
+test-nas: $(VENV)/.dev ## The nas role and guarded scans against real ZFS, NFS and systemd, in a machine under QEMU (root builds it once, ten minutes, and apt installs what is missing)
 	@pytest -s tests/vm $(ARGS)
 	@[ -n "$(ARGS)" ] || python tests/vm/digest.py record
 

@@ -12,17 +12,24 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 PASSED = HERE / "passed"
-# What decides how a Linux NAS is set up, and how that is tested. Not site.yml, preflight and the rest that only leads there: other tests hold those.
+# What decides how a Linux NAS is set up, asked what has changed and made to scan by the clock, and how that is tested.
+# Not site.yml, preflight and the rest that only leads there: other tests hold those.
 COVERED = (
     "docs/nas_access.yml",
     "plugins/module_utils/linux/*.py",
     "plugins/module_utils/nas.py",
     "plugins/module_utils/nas_access.py",
+    "plugins/module_utils/zfs.py",
+    "plugins/module_utils/zfs_diff.py",
     "plugins/modules/linux_nfs_export.py",
+    "plugins/modules/zfs_changes.py",
     "roles/nas/tasks/linux.yml",
+    "roles/schedules/tasks/host_install.yml",
+    "roles/schedules/templates/scan.*",
     "tests/vm/build",
+    "tests/vm/conftest.py",
     "tests/vm/machine.py",
-    "tests/vm/test_linux.py",
+    "tests/vm/test_*.py",
 )
 
 

@@ -103,7 +103,7 @@ class Home:
             "ANSIBLE_TIMEOUT": "60",
         }
         command = [str(Path(sys.executable).with_name(words[0])), "-i", "hosts.json", *words[1:]]
-        done = subprocess.run(command, env=environment, cwd=self.work, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(command, env=environment, cwd=self.work, capture_output=True, text=True, timeout=1800, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert self.key not in done.stdout + done.stderr
         return done.stdout
