@@ -46,7 +46,8 @@ def compiled_once(checkout: Path) -> Iterator[None]:
     compile_anew = jinja2.Environment.compile
 
     def compile_once(environment: jinja2.Environment, source: Any, *names: Any) -> Any:
-        if source not in templates:
+        # with __immich_line the lookup tries the lines of a template in turn, to find the one that fails
+        if source not in templates and "__immich_line" not in str(source):
             return compile_anew(environment, source, *names)
         if (source, names) not in compiled:
             compiled[source, names] = compile_anew(environment, source, *names)
