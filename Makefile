@@ -53,7 +53,7 @@ faults: $(VENV)/.dev ## What can happen to photos and server, with every version
 	@pytest $(SPREAD) tests/faults $(ARGS)
 
 contract: $(VENV)/.dev ## The stand-ins against the real API contracts
-	@pytest tests/contract $(ARGS)
+	@pytest $(SPREAD) tests/contract $(ARGS)
 
 conformance: $(VENV)/.dev ## The outcomes of every module on every version of Immich, or on a server that IMMICH_URL names
 	@pytest tests/conformance $(ARGS)
