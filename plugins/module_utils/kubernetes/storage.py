@@ -26,10 +26,11 @@ ONE_NODE = (
     "local.csi.openebs.io",
     "zfs.csi.openebs.io",
     "topolvm.io",
-    "*.rbd.csi.ceph.com",
+    "*rbd.csi.ceph.com",  # Rook puts its namespace in front
     "*.democratic-csi.iscsi",
     "*.democratic-csi.*-iscsi",
     "*.democratic-csi.nvmeof",
+    "*.democratic-csi.*-nvmeof",
     "*.democratic-csi.local-hostpath",
 )
 SYNOLOGY = "csi.san.synology.com"  # iSCSI unless its parameter protocol says otherwise
@@ -39,13 +40,16 @@ NETWORK_SHARES = (
     "*nfs-client*",
     "*nfs-subdir-external-provisioner*",
     "*/nfs",
+    "*nfs.csi.ceph.com",
     "*.democratic-csi.nfs",
+    "*.democratic-csi.*-nfs",
     "*.democratic-csi.smb",
+    "*.democratic-csi.*-smb",
 )
 FILE_SYSTEMS = (  # that several nodes can write to
     LONGHORN,
     SYNOLOGY,
-    "*.cephfs.csi.ceph.com",
+    "*cephfs.csi.ceph.com",
     "csi.juicefs.com",
     "csi.trident.netapp.io",
     "efs.csi.aws.com",

@@ -40,10 +40,12 @@ def said(*wanted, scaled=(), **storage):
         a_class("openebs.io/local"),
         a_class("microk8s.io/hostpath"),
         a_class("rook-ceph.rbd.csi.ceph.com"),
+        a_class("rbd.csi.ceph.com"),
         a_class("csi.san.synology.com"),
         a_class("csi.san.synology.com", parameters={"protocol": "iscsi"}),
         a_class("org.democratic-csi.iscsi"),
         a_class("org.democratic-csi.freenas-api-iscsi"),
+        a_class("org.democratic-csi.zfs-generic-nvmeof"),
     ],
     ids=lambda item: item["provisioner"],
 )
@@ -91,8 +93,17 @@ def test_what_is_taken_for_granted_of_an_unknown_class_is_said_until_a_pod_has_t
     server = {"kind": "Deployment", "metadata": {"name": "x", "namespace": "immich"}, "spec": {"template": {"spec": mounted}}}
     assert warned("example.net/unknown", [server], access_mode="ReadWriteMany") == []
     assert warned("example.net/unknown") == []  # every class makes volumes for one node
-    for provisioner in ("rook-ceph.cephfs.csi.ceph.com", "driver.longhorn.io", "nfs.csi.k8s.io", "rehearsal.homelab.immich/fast", "rancher.io/local-path"):
-        assert warned(provisioner, access_mode="ReadWriteMany") == []
+
+
+@pytest.mark.parametrize(
+    "provisioner",
+    [
+        *("rook-ceph.cephfs.csi.ceph.com", "cephfs.csi.ceph.com", "rook-ceph.nfs.csi.ceph.com", "driver.longhorn.io", "nfs.csi.k8s.io"),
+        *("org.democratic-csi.freenas-api-nfs", "rehearsal.homelab.immich/fast", "rancher.io/local-path"),
+    ],
+)
+def test_of_a_class_that_is_known_nothing_is_taken_for_granted(provisioner):
+    assert warned(provisioner, access_mode="ReadWriteMany") == []
 
 
 @pytest.mark.parametrize(
@@ -119,7 +130,13 @@ def test_longhorn_shares_volumes_softerr_unless_it_is_told_otherwise():
     assert said(volume("models", "/cache", storage_class="longhorn", access_mode="ReadWriteMany"), classes=[longhorn]) == []
 
 
-@pytest.mark.parametrize("provisioner", ["nfs.csi.k8s.io", "smb.csi.k8s.io", "cluster.local/nfs-subdir-external-provisioner", "org.democratic-csi.nfs"])
+@pytest.mark.parametrize(
+    "provisioner",
+    [
+        *("nfs.csi.k8s.io", "smb.csi.k8s.io", "cluster.local/nfs-subdir-external-provisioner", "nfs.csi.ceph.com"),
+        *("org.democratic-csi.nfs", "org.democratic-csi.freenas-api-nfs", "org.democratic-csi.freenas-smb"),
+    ],
+)
 def test_no_database_on_a_file_server(provisioner):
     there = Found(cluster_uid="x", clusters=[], storage=Storage(classes={"nas": a_class(provisioner, "nas")}))
     [problem] = problems(Wanted("photos", "immich", "immich", "v3.3.5", database_storage_class="nas"), there)
