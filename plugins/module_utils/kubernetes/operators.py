@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.homelab.immich.plugins.module_utils.kubernetes.client import Client
 
 INSTALL = {
-    "postgresql.cnpg.io": "install CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider",
+    "postgresql.cnpg.io": "install CloudNativePG from 1.26 (https://cloudnative-pg.io/docs/), or choose another immich_database_provider",
     "barmancloud.cnpg.io": "install the Barman Cloud plugin (https://cloudnative-pg.io/plugin-barman-cloud/), or remove immich_database_backup",
     "external-secrets.io": "install the External Secrets Operator from v0.16 (https://external-secrets.io/), or choose another source in immich_secrets",
     "onepassword.com": "install the 1Password operator (https://developer.1password.com/docs/k8s/operator/), or choose another source in immich_secrets",

@@ -178,8 +178,9 @@ def test_all_operators_that_are_missing_are_one_sentence():
     ]
     assert identity.problems(wanted(), found(missing=operators.missing(Knows("Cluster", "Dragonfly"), rows))) == [
         "This cluster has no Database and no ScheduledBackup (postgresql.cnpg.io/v1) for immich_database_provider and immich_database_backup: install"
-        " CloudNativePG (https://cloudnative-pg.io/docs/), or choose another immich_database_provider; no ReplicationSource (volsync.backube/v1alpha1)"
-        " for backup in immich_volumes: install VolSync (https://volsync.readthedocs.io/), or remove backup from immich_volumes."
+        " CloudNativePG from 1.26 (https://cloudnative-pg.io/docs/), or choose another immich_database_provider;"
+        " no ReplicationSource (volsync.backube/v1alpha1) for backup in immich_volumes:"
+        " install VolSync (https://volsync.readthedocs.io/), or remove backup from immich_volumes."
     ]
     everything = Knows(*(kind for row in rows for kind in row["kinds"]))
     assert identity.problems(wanted(), found(missing=operators.missing(everything, rows))) == []
