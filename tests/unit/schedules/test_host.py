@@ -282,7 +282,8 @@ def test_what_the_host_braked_a_person_releases(home: Home) -> None:
     assert home.run(f"{SCAN}.service").returncode == 0
     home.braked()
     assert "20 came back out of it" in home.run(f"{SCAN}.service").stdout
-    said, _changed = home.play("schedules/owner", "instance/settings", immich_users=[], immich_settings={"nightlyTasks": {"databaseCleanup": True}})
+    settings = {"immich_users": [], "immich_settings": {"nightlyTasks": {"databaseCleanup": True}}}
+    said, _changed = home.play("schedules/owner", "instance/settings", immich_scan_host_user="made-later", **settings)
     assert "nightlyTasks.databaseCleanup stays as the brake has it" in " ".join(said.split()) and not home.cleanup_is_on()
     said, changed = home.play("libraries/brake", "libraries/status", immich_brake="released")
     assert changed == 2 and home.cleanup_is_on() and "went into the trash" in said and "The brake is not set." in said
