@@ -12,6 +12,8 @@ REHEARSAL := PYTHONPATH=collections $(BIN)/python -m ansible_collections.homelab
 export PATH := $(BIN):$(PATH)
 # over all cores, for suites whose tests start nothing that others wait for
 SPREAD    := -n auto --dist worksteal
+# two rehearsals at a time, for each leaves a processor idle half of the time; by file and in order, for tests share what the ones before them left
+TWO       := -n 2 --dist loadfile --no-loadscope-reorder
 # progress in a pipe too, not in one lump at the end
 export PYTHONUNBUFFERED := 1
 # byte code, also where the image of a container turns it off: without it each run of Ansible compiles Ansible anew, which doubles its CPU time
@@ -62,7 +64,7 @@ molecule: $(VENV)/.dev ## Each cluster role by itself, on one rehearsal (SCENARI
 	@IMMICH_REHEARSAL=molecule-$$$$ MOLECULE_GLOB='molecule/*/molecule.yml' molecule --base-config molecule/config.yml test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
 
 acceptance: $(VENV)/.dev ## The main job, end to end, in a rehearsal of its own
-	@pytest tests/acceptance $(ARGS)
+	@pytest $(TWO) tests/acceptance $(ARGS)
 
 sanity: $(VENV)/.dev ## ansible-test sanity on a copy of the collection
 	@tests/sanity/run
