@@ -180,7 +180,7 @@ def test_systemd_scans_by_the_clock(home: Home) -> None:
     home.run("ansible-playbook", "play.yml")
     again = home.run("ansible-playbook", "play.yml", "--diff")
     assert re.search(r"^home +: .*changed=0 ", again, re.MULTILINE), again
-    timers = home.machine.sh("systemctl list-timers --no-pager 'immich-guard-home-*'; systemctl is-enabled 'immich-guard-home-*.timer'").stdout
+    timers = home.machine.sh(f"systemctl list-timers --no-pager 'immich-guard-home-*'; systemctl is-enabled {SCAN}.timer immich-guard-home-watch.timer").stdout
     assert "2 timers listed" in timers and f"{SCAN}.timer" in timers and timers.count("enabled") == 2, timers
     assert home.machine.sh(f"systemd-analyze verify {SCAN}.service {SCAN}.timer").stderr == ""
     code, said = home.scan()
