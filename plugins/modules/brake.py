@@ -85,9 +85,8 @@ requests:
   returned: always
 """
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.homelab.immich.plugins.module_utils.guard import brake
@@ -121,7 +120,7 @@ class Brake:
             brake.set_brake(self._api, self._memory, BY_HAND, check_mode=self._check_mode, record=self._module.record)
             return
         wanted = brake.nested(brake.held(self._api))
-        there = _same(self._memory.settings(), wanted)
+        there = self._memory.settings() == wanted
         holds = brake.in_force(self._api)
         self._module.record(Change("settings file", {"brake": there and holds}, {"brake": True}))
         if (there and holds) or self._check_mode:
@@ -191,14 +190,6 @@ class Brake:
                 if time.monotonic() >= ends or not away(error):
                     raise
                 time.sleep(POLL_S)
-
-
-def _same(text: str | None, wanted: Mapping[str, Any]) -> bool:
-    """Whether the settings that are laid over are these; what a person wrote there may be anything."""
-    try:
-        return bool(json.loads(text or "null") == wanted)
-    except ValueError:
-        return False
 
 
 def _take_over(module: ImmichModule, memory: State, known: dict[str, Any] | None) -> None:

@@ -92,9 +92,9 @@ class State:
         if self._shared is not self._files:
             self._files.write("brake.json", None)
 
-    def settings(self) -> str | None:
-        """The settings that a server whose settings are in a file lays over that file when it starts."""
-        return self._shared.read(SETTINGS)
+    def settings(self) -> dict[str, Any] | None:
+        """The settings that a server whose settings are in a file lays over that file when it starts. None also where a person wrote no settings there."""
+        return _object(self._shared.read(SETTINGS))
 
     def lay_over(self, settings: Mapping[str, Any] | None) -> None:
         """Change them, or with None take them away."""
